@@ -1,0 +1,102 @@
+"""Every delay, with its reason. Times are milliseconds; names end in their unit.
+
+retry_at       when to send again what was surely not processed
+first_query_at when to ask Daraja for the first time
+next_query_at  when to ask again
+give_up_at     when every automatic means is used up
+"""
+
+SECOND_MS = 1_000
+MINUTE_MS = 60 * SECOND_MS
+HOUR_MS = 60 * MINUTE_MS
+
+PROMPT_LIFE_MS = 60 * SECOND_MS
+"""How long a prompt stays on the phone: about 60 s (daraja.md §2.3), on some 90 s; never a verdict alone."""
+
+PROMPT_LIFE_LONGEST_MS = 90 * SECOND_MS
+"""After this a query's decline is the last word: the longest prompt that a first-hand source reports."""
+
+EQUAL_ANSWERS_APART_MS = 5 * SECOND_MS
+"""A decline known from queries alone needs two equal answers, asked at least this far apart."""
+
+SAME_AMOUNT_APART_MS = 2 * MINUTE_MS
+"""M-Pesa refuses the same amount from the same phone within two minutes: code 17 (daraja.md §2.1)."""
+
+RESEND_AFTER_MS = (2 * SECOND_MS, 4 * SECOND_MS, 8 * SECOND_MS)
+"""Three tries more, as seed 004 asks; only for what was surely refused before processing."""
+
+RESEND_WITHIN_MS = 60 * SECOND_MS
+"""A prompt later than this after it was asked for surprises the payer: then `not_sent`."""
+
+SENDING_LEASE_MS = 60 * SECOND_MS
+"""Longer than any push's time-out (30 s): a `sending` row older than this lost its answer."""
+
+QUERY_LEASE_MS = 30 * SECOND_MS
+"""Longer than any query's time-out (15 s)."""
+
+CALLBACK_OVERDUE_MS = 75 * SECOND_MS
+"""While callbacks arrive: the prompt's life and the latest usual callback (15 s) have passed."""
+
+CONFIRM_DECLINE_AFTER_MS = 5 * SECOND_MS + 200
+"""The second equal answer: EQUAL_ANSWERS_APART and a margin for clocks that are read twice."""
+
+EARLY_QUERIES_AFTER_MS = (
+    10 * SECOND_MS,  # before this 4999 is all that Daraja says (daraja.md §2.2)
+    16 * SECOND_MS,
+    24 * SECOND_MS,
+    36 * SECOND_MS,
+    52 * SECOND_MS,
+    70 * SECOND_MS,
+)
+"""After the prompt, when callbacks do not come: dense where payers answer (median about 15 s)."""
+
+LATE_QUERIES_APART_MS = (
+    20 * SECOND_MS,
+    40 * SECOND_MS,
+    90 * SECOND_MS,
+    3 * MINUTE_MS,
+    10 * MINUTE_MS,
+    30 * MINUTE_MS,
+)
+"""After the early ones: backing off (daraja.md §3, rule 3); the last gap repeats until we give up."""
+
+UNSURE_GIVE_UP_AFTER_MS = 5 * MINUTE_MS
+"""After the prompt's life, for a push whose answer was lost: nothing is left that could be asked."""
+
+GIVE_UP_AFTER_MS = 24 * HOUR_MS
+"""For everything else: a day of queries is every automatic means."""
+
+
+def resend_at(asked_at_ms: int, now_ms: int, attempts: int, wait_ms: int = 0) -> int | None:
+    """When to send again after `attempts` refusals, or None when it is too late or often enough."""
+    if attempts > len(RESEND_AFTER_MS):
+        return None
+    at_ms = now_ms + max(RESEND_AFTER_MS[attempts - 1], wait_ms)
+    return at_ms if at_ms - asked_at_ms <= RESEND_WITHIN_MS else None
+
+
+def next_query_at(prompted_at_ms: int, now_ms: int, *, callbacks_arrive: bool) -> int:
+    """When to ask Daraja next about a prompt that came at `prompted_at_ms`, given that it is `now_ms`."""
+    if callbacks_arrive and now_ms < prompted_at_ms + CALLBACK_OVERDUE_MS:
+        return prompted_at_ms + CALLBACK_OVERDUE_MS
+    for after_ms in EARLY_QUERIES_AFTER_MS:
+        if prompted_at_ms + after_ms > now_ms:
+            return prompted_at_ms + after_ms
+    at_ms = prompted_at_ms + EARLY_QUERIES_AFTER_MS[-1]
+    for apart_ms in LATE_QUERIES_APART_MS:
+        at_ms += apart_ms
+        if at_ms > now_ms:
+            return at_ms
+    return now_ms + LATE_QUERIES_APART_MS[-1]
+
+
+def give_up_at(asked_at_ms: int, prompted_at_ms: int, *, unsure: bool) -> int:
+    """When a pending payment goes to a person."""
+    if unsure:
+        return prompted_at_ms + PROMPT_LIFE_LONGEST_MS + UNSURE_GIVE_UP_AFTER_MS
+    return asked_at_ms + GIVE_UP_AFTER_MS
+
+
+def is_last_word(prompted_at_ms: int, now_ms: int) -> bool:
+    """Whether a query asked now is asked after the prompt's life, so that one decline is conclusive."""
+    return now_ms >= prompted_at_ms + PROMPT_LIFE_LONGEST_MS

@@ -1,0 +1,102 @@
+"""Whether a request for money may be stored, and the row that it becomes."""
+
+from hakika.domain.errors import PayerBusy, ReferenceInUse, RepeatedTooSoon
+from hakika.domain.schedule import PROMPT_LIFE_MS, SAME_AMOUNT_APART_MS
+from hakika.engine.accounts import Account
+from hakika.engine.case import read_facts
+from hakika.engine.ids import Entropy, make_id, make_secret, make_token
+from hakika.engine.orders import Order
+from hakika.store.evidence import claim_reference
+from hakika.store.payments import PaymentRow, find_recent_for_phone
+from hakika.store.transaction import Transaction
+
+
+def refuse_busy_payer(tx: Transaction, order: Order, now_ms: int) -> None:
+    """Raise PayerBusy while a prompt is open on the phone, RepeatedTooSoon for what M-Pesa calls code 17."""
+    tx.lock_name(f"phone:{order.phone}")
+    recent = find_recent_for_phone(tx, order.phone, now_ms - SAME_AMOUNT_APART_MS - PROMPT_LIFE_MS)
+    for row in recent:
+        left_ms = _prompt_ends_at(row) - now_ms
+        if row.status == "pending" and left_ms > 0:
+            raise PayerBusy(f"{row.id} waits for this phone.", payment=row.id, retry_after=_seconds(left_ms))
+    for row in recent:
+        left_ms = _prompted_at(row) + SAME_AMOUNT_APART_MS - now_ms
+        if row.amount == order.amount and _prompted_at(row) and left_ms > 0:
+            raise RepeatedTooSoon(
+                f"{row.id} asked KES {row.amount} of this phone.", payment=row.id, retry_after=_seconds(left_ms)
+            )
+
+
+def hold_reference(tx: Transaction, row: PaymentRow) -> PaymentRow:
+    """Take the claim on the reference. Raises ReferenceInUse, naming the payment that holds it."""
+    if row.allow_repeat:
+        return row
+    holder = claim_reference(tx, row.account, row.reference, row.id)
+    if holder != row.id:
+        raise ReferenceInUse(f"{row.reference!r} is charged by payment {holder}.", payment=holder)
+    return row._replace(holds_reference=True)
+
+
+def share_reference(tx: Transaction, row: PaymentRow) -> PaymentRow:
+    """Take the claim on the reference where it is free: a push that was made elsewhere is followed anyway."""
+    if row.allow_repeat:
+        return row
+    return row._replace(holds_reference=claim_reference(tx, row.account, row.reference, row.id) == row.id)
+
+
+def open_payment(order: Order, account: Account, now_ms: int, entropy: Entropy, *, verified: bool) -> PaymentRow:
+    """The row of a new payment, due now. `verified`: its amount is what we ask, not what somebody says."""
+    return PaymentRow(
+        id=make_id("pay", now_ms, entropy),
+        account=account.id,
+        environment=account.environment,
+        reference=order.reference,
+        amount=order.amount,
+        verified=verified,
+        phone=order.phone,
+        description=order.description,
+        account_reference=order.account_reference,
+        metadata=order.metadata,
+        allow_repeat=order.allow_repeat,
+        token=make_token(entropy),
+        client_secret=make_secret("pcs", entropy),
+        created_at_ms=now_ms,
+        facts="{}",
+        status="pending",
+        stage="queued",
+        receipt="",
+        amount_received=0,
+        code="",
+        confirmed_by="",
+        paid_at_ms=0,
+        flags="[]",
+        checkout_request_id=None,
+        merchant_request_id="",
+        holds_reference=False,
+        frozen="",
+        sequence=1,
+        updated_at_ms=now_ms,
+        sending_at_ms=0,
+        prompted_at_ms=0,
+        called_back_at_ms=0,
+        queried_at_ms=0,
+        queries=0,
+        final_at_ms=0,
+        awaited_until_ms=0,
+        due_at_ms=now_ms,
+    )
+
+
+def _prompt_ends_at(row: PaymentRow) -> int:
+    return (row.prompted_at_ms or row.sending_at_ms or row.created_at_ms) + PROMPT_LIFE_MS
+
+
+def _prompted_at(row: PaymentRow) -> int:
+    """When a prompt reached the phone, or may have; 0 when none did."""
+    if row.prompted_at_ms or read_facts(row).lost:
+        return row.prompted_at_ms or row.sending_at_ms
+    return 0
+
+
+def _seconds(duration_ms: int) -> int:
+    return -(-duration_ms // 1000)

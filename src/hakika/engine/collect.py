@@ -1,0 +1,184 @@
+"""Asking Daraja: the push that prompts a phone, and the query that finds out what became of it.
+
+Intent before action: that we are about to send is durable before the request leaves. What comes back is
+evidence. A push whose answer was lost is never sent again.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from hakika.daraja.protocol import PushOrder, PushOutcome, QueryOutcome, Shortcode
+from hakika.daraja.requests import safe_description
+from hakika.domain import schedule
+from hakika.domain.errors import Conflict, HakikaError, StoreUnavailable
+from hakika.domain.evidence import AnyReading, GaveUp, PushLost, PushStarted, SendingStopped
+from hakika.domain.payment import Facts
+from hakika.engine.accounts import Accounts
+from hakika.engine.agenda import Hint
+from hakika.engine.budgets import Budgets
+from hakika.engine.case import Evidence, Guard, Recorded, read_facts
+from hakika.engine.clock import Clock
+from hakika.engine.ids import Entropy, make_id
+from hakika.engine.ledger import Ledger
+from hakika.store.payments import PaymentRow
+
+log = structlog.get_logger("hakika.collect")
+RECORD_AGAIN_AFTER_MS = 500
+
+
+class Daraja(Protocol):
+    """What we need of Daraja; `daraja.client` talks to the real one."""
+
+    async def push(self, account_id: str, shortcode: Shortcode, order: PushOrder, attempt: int) -> PushOutcome:
+        """Prompt a phone."""
+
+    async def query(
+        self, account_id: str, shortcode: Shortcode, checkout_request_id: str, last_word: bool
+    ) -> QueryOutcome:
+        """Ask what became of a prompt."""
+
+
+class NothingToDo(Conflict):
+    """Somebody else acted on the payment first: there is nothing left to do."""
+
+    code = "nothing_to_do"
+    title = "Somebody else acted first"
+
+
+class Collector:
+    """Acts on one payment at a time; a worker decides on which."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        accounts: Accounts,
+        daraja: Daraja,
+        budgets: Budgets,
+        callback_url: Callable[[str], str],
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        """`callback_url` gives the address of a payment's secret callback path, from its token."""
+        self._ledger, self._accounts, self._daraja, self._budgets = ledger, accounts, daraja, budgets
+        self._callback_url, self._clock, self._entropy = callback_url, clock, entropy
+
+    async def act(self, row: PaymentRow) -> str:
+        """Do what is due on this payment. → what was done: pushed, queried, gave_up, lost, stopped, nothing."""
+        try:
+            return await self._act(row)
+        except NothingToDo:
+            return "nothing"
+
+    async def _act(self, row: PaymentRow) -> str:
+        facts, now_ms = read_facts(row), self._clock()
+        if row.stage == "queued" and row.status == "pending":
+            if is_too_late(row, facts, now_ms):
+                return await self._stop_sending(row, facts)
+            return await self.push(row, facts)
+        if row.stage == "sending" and row.status == "pending":
+            return await self._lose(row, facts)
+        if is_over(row, facts, now_ms):
+            return await self._give_up(row, facts)
+        await self.query(row, facts)
+        return "queried"
+
+    async def push(self, row: PaymentRow, facts: Facts) -> str:
+        """Prompt the phone."""
+        account, attempt = self._accounts.get(row.account), facts.push[0] + 1
+        started = PushStarted(self._clock(), attempt)
+        await self._decide(row, started, f"push:{attempt}:started", _still_at(facts))
+        order = PushOrder(
+            amount=row.amount,
+            phone=row.phone,
+            account_reference=row.account_reference,
+            description=safe_description(row.description),
+            callback_url=self._callback_url(row.token),
+        )
+        outcome = await self._daraja.push(account.id, account.shortcode, order, attempt)
+        log.info("pushed", payment=row.id, attempt=attempt, answer=type(outcome.reading).__name__)
+        if outcome.pressure:
+            await self._budgets.shrink(account.id)
+        await self._record_surely(
+            Evidence(
+                reading=outcome.reading,
+                identity=f"push:{attempt}:answer",
+                payment=row.id,
+                raw=outcome.raw,
+                hint=Hint(resend_after_ms=outcome.retry_after_s * 1000),
+            ),
+        )
+        return "pushed"
+
+    async def query(self, row: PaymentRow, facts: Facts) -> Recorded:
+        """Ask Daraja what became of the prompt."""
+        account, now_ms = self._accounts.get(row.account), self._clock()
+        last_word = schedule.is_last_word(_prompted_at(row), now_ms)
+        outcome = await self._daraja.query(account.id, account.shortcode, facts.checkout_ids[0], last_word)
+        reading = outcome.reading
+        log.info("queried", payment=row.id, answer=type(reading).__name__, code=reading.code)
+        if outcome.pressure:
+            await self._budgets.shrink(account.id)
+        identity = make_id("qry", now_ms, self._entropy)
+        return await self._record_surely(Evidence(reading, identity, payment=row.id, raw=outcome.raw))
+
+    async def _lose(self, row: PaymentRow, facts: Facts) -> str:
+        attempt = facts.push[0]
+        lost = PushLost(self._clock(), attempt, "Hakika stopped, or lost its database, before Daraja's answer.")
+        await self._decide(row, lost, f"push:{attempt}:lost", _still_at(facts))
+        return "lost"
+
+    async def _stop_sending(self, row: PaymentRow, facts: Facts) -> str:
+        reason = "Refused too often." if facts.push[0] else "It could not be sent within a minute."
+        await self._decide(row, SendingStopped(self._clock(), reason), "sending_stopped", _still_at(facts))
+        return "stopped"
+
+    async def _give_up(self, row: PaymentRow, facts: Facts) -> str:
+        unsure = not facts.checkout_ids
+        reason = "The push's answer was lost and nothing else came." if unsure else "A day of queries said nothing."
+        await self._decide(row, GaveUp(self._clock(), reason), "gave_up", _still_at(facts))
+        return "gave_up"
+
+    async def _decide(self, row: PaymentRow, reading: AnyReading, identity: str, guard: Guard) -> None:
+        await self._ledger.record(Evidence(reading, identity, payment=row.id, guard=guard))
+
+    async def _record_surely(self, evidence: Evidence) -> Recorded:
+        """Record what Daraja answered; while the database is away, again until the lease has ended."""
+        until_ms = self._clock() + schedule.SENDING_LEASE_MS
+        while True:
+            try:
+                return await self._ledger.record(evidence)
+            except StoreUnavailable:
+                if self._clock() >= until_ms:
+                    raise
+                await asyncio.sleep(self._clock.seconds(RECORD_AGAIN_AFTER_MS))
+
+
+def is_too_late(row: PaymentRow, facts: Facts, now_ms: int) -> bool:
+    """Whether a queued payment may no longer be sent: too old, or refused too often."""
+    tries = len(schedule.RESEND_AFTER_MS) + 1
+    return now_ms - row.created_at_ms > schedule.RESEND_WITHIN_MS or facts.push[0] >= tries
+
+
+def is_over(row: PaymentRow, facts: Facts, now_ms: int) -> bool:
+    """Whether every automatic means is used up."""
+    unsure = not facts.checkout_ids
+    return row.status == "pending" and now_ms >= schedule.give_up_at(
+        row.created_at_ms, row.sending_at_ms if unsure else _prompted_at(row), unsure=unsure
+    )
+
+
+def _prompted_at(row: PaymentRow) -> int:
+    return row.prompted_at_ms or row.sending_at_ms or row.created_at_ms
+
+
+def _still_at(facts: Facts) -> Guard:
+    """The decision holds only if the push is where it was when it was taken, and nothing is settled."""
+
+    def judge(row: PaymentRow, now: Facts) -> HakikaError | None:
+        unchanged = now.push == facts.push and row.status == "pending" and not row.frozen
+        return None if unchanged else NothingToDo(f"{row.id} is {row.status}, {row.stage}.")
+
+    return judge

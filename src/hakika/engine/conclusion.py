@@ -1,0 +1,133 @@
+"""The second half of folding: what a payment's evidence makes of it, when to act next, and what to publish."""
+
+from typing import Any
+
+import msgspec
+
+from hakika.domain import evidence as said
+from hakika.domain.events import event_of
+from hakika.domain.payment import (
+    DECLINED,
+    PAID,
+    SUCCESS,
+    TRANSITIONS,
+    Asked,
+    Facts,
+    Status,
+    View,
+    join,
+    lift,
+    view,
+)
+from hakika.engine.agenda import Hint, plan_next
+from hakika.engine.case import Case, Evidence, Surroundings
+from hakika.engine.ids import make_id
+from hakika.engine.representation import encode
+from hakika.store.events import EventRow
+from hakika.store.payments import PaymentRow
+
+_ENCODE = msgspec.json.Encoder().encode
+_SETTLED = PAID | DECLINED
+
+
+def conclude(case: Case, around: Surroundings) -> None:
+    """Join what was heard into the payment's facts and bring its row and its event up to that.
+
+    An invariant that breaks freezes the payment as it was: its evidence is kept, and a person is called.
+    """
+    if case.row.frozen:
+        return
+    facts = case.facts
+    for piece in case.heard:
+        facts = join(facts, lift(piece.reading))
+    seen = view(Asked(case.row.amount, case.row.verified), facts)
+    changes: dict[str, Any] = {"updated_at_ms": around.now_ms, **_times_of(case)}
+    broken = find_broken(case.seen, seen, case.row)
+    if broken:
+        case.row = case.row._replace(frozen=broken, due_at_ms=None, updated_at_ms=around.now_ms)
+        return
+    if seen.status != case.seen.status and seen.status in _SETTLED:
+        changes["final_at_ms"] = around.now_ms
+    event_type = event_of(case.seen, seen)
+    if event_type:
+        changes["sequence"] = case.row.sequence + 1
+    row = case.row._replace(**changes, **_shown(seen, facts))
+    due_at_ms = plan_next(row, seen, facts, around.now_ms, _hint_of(case), around.callbacks_arrive)
+    case.row, case.facts, case.seen = row._replace(due_at_ms=due_at_ms), facts, seen
+    if event_type:
+        case.event = make_event(case.row, event_type, around)
+
+
+def make_event(row: PaymentRow, event_type: str, around: Surroundings) -> EventRow:
+    """An event with the payment as it now is; its number comes when it is published."""
+    event_id = make_id("evt", around.now_ms, around.entropy)
+    return EventRow(0, event_id, row.id, event_type, row.sequence, around.now_ms, encode(row).decode())
+
+
+def find_broken(before: View, after: View, row: PaymentRow) -> str:
+    """Name the invariant that this step would break, or `""`."""
+    if after.status != before.status and after.status not in TRANSITIONS[before.status]:
+        return f"{before.status} may not become {after.status}"
+    if (after.amount_received > 0) != (after.status in PAID):
+        return f"{after.status} with amount_received {after.amount_received}"
+    if after.status == Status.COMPLETED and row.verified and after.amount_received != row.amount:
+        return f"completed with {after.amount_received} of {row.amount}"
+    if after.receipt and after.status not in PAID:
+        return f"{after.status} with receipt {after.receipt}"
+    return ""
+
+
+def _shown(seen: View, facts: Facts) -> dict[str, Any]:
+    """The columns that show the view."""
+    return {
+        "facts": _ENCODE(facts).decode(),
+        "status": seen.status.value,
+        "stage": seen.stage.value,
+        "receipt": seen.receipt,
+        "amount_received": seen.amount_received,
+        "code": seen.code,
+        "confirmed_by": str(seen.confirmed_by),
+        "paid_at_ms": seen.paid_at_ms,
+        "flags": _ENCODE(seen.flags).decode() if seen.flags else "[]",
+        "checkout_request_id": facts.checkout_ids[0] if facts.checkout_ids else None,
+        "merchant_request_id": facts.merchant_ids[0] if facts.merchant_ids else "",
+    }
+
+
+def _times_of(case: Case) -> dict[str, Any]:
+    """The columns that say when things happened."""
+    times: dict[str, Any] = {}
+    for piece in case.heard:
+        match piece.reading:
+            case said.CallbackReceived(trusted=True, at_ms=at_ms):
+                times["called_back_at_ms"] = case.row.called_back_at_ms or at_ms
+            case said.QueryAnswered(at_ms=at_ms) | said.QueryUnanswered(at_ms=at_ms):
+                times["queried_at_ms"] = max(at_ms, case.row.queried_at_ms)
+                times["queries"] = times.get("queries", case.row.queries) + 1
+            case said.PushStarted(at_ms=at_ms):
+                times["sending_at_ms"] = at_ms
+            case said.PushAccepted(at_ms=at_ms) | said.PushRegistered(at_ms=at_ms):
+                times["prompted_at_ms"] = at_ms
+            case _:
+                pass
+    return times
+
+
+def _hint_of(case: Case) -> Hint:
+    resend_after_ms = max(piece.hint.resend_after_ms for piece in case.heard)
+    return Hint(any(_asks_confirmation(case, piece) for piece in case.heard), resend_after_ms)
+
+
+def _asks_confirmation(case: Case, piece: Evidence) -> bool:
+    """Whether a piece says something that only Daraja can confirm."""
+    match piece.reading:
+        case said.CallbackUnreadable() | said.CallbackReceived(trusted=False):
+            return True
+        case said.CallbackReceived(taken=True):
+            return False  # a query would say "paid" of money that another payment holds
+        case said.CallbackReceived(checkout_request_id=checkout_id, code=code):
+            known = case.facts.checkout_ids
+            mismatched = bool(checkout_id and known and checkout_id not in known)
+            return mismatched or (code != SUCCESS and not lift(piece.reading).declines)
+        case _:
+            return piece.hint.confirm

@@ -1,0 +1,141 @@
+"""From evidence to state: one transaction, whoever the messenger.
+
+lock      the payments that the evidence is about, in id order
+settle    receipts: each belongs to the first payment that proved it
+keep      every piece as it came, with its reading
+conclude  what each payment therefore is, and when to act next
+follow    what this makes due elsewhere: adopted evidence, claims on references, rivals
+publish   events and their deliveries, last: the event counter's lock orders the commits
+"""
+
+from collections.abc import Sequence
+from operator import attrgetter
+
+from hakika.domain.errors import HakikaError, NotFound
+from hakika.domain.evidence import RivalPaid
+from hakika.domain.payment import DECLINED, PAID
+from hakika.engine.case import Case, Evidence, Recorded, Surroundings
+from hakika.engine.conclusion import conclude
+from hakika.engine.intake import adopt, find_case, keep, lock_cases, quarantine, stamp_trust
+from hakika.engine.receipts import settle_receipts
+from hakika.store.events import EventStatements, publish
+from hakika.store.evidence import EvidenceStatements, claim_reference, free_references, mark_adopted
+from hakika.store.payments import FOLDED, PaymentStatements, find_rivals
+from hakika.store.transaction import Dialect, Transaction
+
+
+class Statements:
+    """All hot statements, compiled for one database."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.payments = PaymentStatements(dialect)
+        self.evidence = EvidenceStatements(dialect)
+        self.events = EventStatements(dialect)
+
+
+def apply(
+    tx: Transaction, statements: Statements, around: Surroundings, batch: Sequence[Evidence]
+) -> list[Recorded | HakikaError]:
+    """Fold a batch into the payments. → for each piece, in its order, what came of it."""
+    answers, touched, follow_ups = _fold_round(tx, statements, around, batch)
+    while follow_ups:
+        _, more, follow_ups = _fold_round(tx, statements, around, follow_ups)
+        touched += more
+    _publish(tx, statements.events, touched)
+    return [Recorded(answer.row, answer.event) if isinstance(answer, Case) else answer for answer in answers]
+
+
+_Answer = Case | Recorded | HakikaError
+
+
+def _fold_round(
+    tx: Transaction, statements: Statements, around: Surroundings, batch: Sequence[Evidence]
+) -> tuple[list[_Answer], list[Case], list[Evidence]]:
+    """Everything but publishing. → answers, the cases touched, and the evidence that follows from them."""
+    cases = lock_cases(tx, statements.payments, batch)
+    answers: list[_Answer] = []
+    strangers = []
+    for piece in batch:
+        case = find_case(cases, piece)
+        if case is None:
+            strangers.append(piece)
+        refusal = piece.guard(case.row, case.facts) if piece.guard and case else None
+        if case and not refusal:
+            case.heard.append(stamp_trust(case, piece, around))
+        answers.append(refusal or case or _unknown(piece))
+    quarantine(tx, statements.evidence, strangers, around.now_ms)
+    touched = [case for case in dict.fromkeys(cases.values()) if case.heard]
+    settle_receipts(tx, statements.evidence, touched)
+    keep(tx, statements.evidence, touched, around.now_ms)
+    for case in touched:
+        conclude(case, around)
+    follow_ups = _follow(tx, statements, touched)
+    _write(tx, statements.payments, touched)
+    return answers, touched, follow_ups
+
+
+def _unknown(piece: Evidence) -> Recorded | HakikaError:
+    return NotFound(f"There is no payment {piece.payment}.") if piece.payment else Recorded(None)
+
+
+def _follow(tx: Transaction, statements: Statements, touched: Sequence[Case]) -> list[Evidence]:
+    """What the new state makes due elsewhere, as evidence to fold next in the same transaction."""
+    follow_ups: list[Evidence] = []
+    named = {
+        checkout_id: case
+        for case in touched
+        if case.row.checkout_request_id != case.before.checkout_request_id
+        for checkout_id in case.facts.checkout_ids
+    }
+    for number, piece in adopt(tx, statements.evidence, named):
+        mark_adopted(tx, [number], piece.payment)
+        follow_ups.append(piece)
+    freed = []
+    for case in touched:
+        status, row = case.seen.status, case.row
+        if status in DECLINED and row.holds_reference:
+            freed.append(row.id)
+            case.row = row._replace(holds_reference=False)
+        elif status in PAID and not row.holds_reference and not row.allow_repeat and row.status != case.before.status:
+            follow_ups += _meet_rivals(tx, case)
+    free_references(tx, freed)
+    return follow_ups
+
+
+def _meet_rivals(tx: Transaction, case: Case) -> list[Evidence]:
+    """Money came for a payment that had let go of its reference: take it again, or flag both holders."""
+    row = case.row
+    holder = claim_reference(tx, row.account, row.reference, row.id)
+    case.row = row._replace(holds_reference=holder == row.id)
+    met = []
+    for rival in find_rivals(tx, row):
+        if rival.status in PAID or rival.id == holder:
+            met.append(_rivalry(rival.id, row.id))
+        if rival.status in PAID:
+            met.append(_rivalry(row.id, rival.id))
+    return met
+
+
+def _rivalry(payment: str, rival: str) -> Evidence:
+    # Time 0: a fact about two payments, not about a moment.
+    return Evidence(RivalPaid(at_ms=0, payment=rival), identity=f"rival:{rival}", payment=payment)
+
+
+_folded = attrgetter(*(column.name for column in FOLDED), "id")
+
+
+def _write(tx: Transaction, statements: PaymentStatements, touched: Sequence[Case]) -> None:
+    tx.write_rows(statements.write_folded, [_folded(case.row) for case in touched])
+    prompts = [
+        (case.row.checkout_request_id, case.row.merchant_request_id, case.row.id)
+        for case in touched
+        if case.row.checkout_request_id != case.before.checkout_request_id
+    ]
+    tx.write_rows(statements.write_prompt, prompts)
+
+
+def _publish(tx: Transaction, statements: EventStatements, touched: Sequence[Case]) -> None:
+    told = [case for case in touched if case.event]
+    published = publish(tx, statements, [case.event for case in told if case.event])
+    for case, event in zip(told, published, strict=True):
+        case.event = event

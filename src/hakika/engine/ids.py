@@ -1,0 +1,47 @@
+"""Ids and secrets. An id is its prefix and 26 characters that sort by time; randomness is handed in."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+
+Entropy = Callable[[int], bytes]
+"""Gives that many random bytes: `os.urandom` in production, a seeded generator in simulations."""
+
+# Crockford's: no letters that are read as digits.
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def make_id(prefix: str, now_ms: int, entropy: Entropy) -> str:
+    """`make_id("pay", …)` → `pay_` and 26 characters: 10 for the time, 16 random."""
+    number = (now_ms << 80) | int.from_bytes(entropy(10))
+    return f"{prefix}_" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def make_token(entropy: Entropy) -> str:
+    """The secret of a callback path: 128 bits in hexadecimal.
+
+    Hexadecimal spells none of the words that Safaricom refuses in URLs (daraja.md §1, C2B: mpesa, exe, sql …).
+    """
+    return entropy(16).hex()
+
+
+def make_secret(prefix: str, entropy: Entropy) -> str:
+    """A secret that people copy: `prefix_` and 32 characters."""
+    number = int.from_bytes(entropy(20))
+    return f"{prefix}_" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(155, -1, -5))
+
+
+def hash_secret(secret: str) -> str:
+    """How an API key is kept. It is random and long, so one round of SHA-256 is enough."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def same_secret(given: str, kept: str) -> bool:
+    """Compare in a time that tells nothing."""
+    return hmac.compare_digest(given.encode(), kept.encode())
+
+
+def system_entropy(count: int) -> bytes:
+    """Random bytes from the operating system."""
+    return secrets.token_bytes(count)

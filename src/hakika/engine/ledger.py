@@ -1,0 +1,148 @@
+"""The ledger: the one way in. Every change of a payment is evidence recorded here.
+
+`record` queues a piece and waits. The committer takes all that wait (group commit, no timer) and folds them in
+one transaction (`fold.apply`). A batch that raises is rolled back and run again one by one, so that one bad
+piece fails alone; a dead committer never leaves its waiters hanging.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import structlog
+
+from hakika.domain.errors import HakikaError, StoreUnavailable
+from hakika.engine.case import Evidence, Recorded, Surroundings
+from hakika.engine.fold import Statements, apply
+from hakika.engine.health import CallbackHealth
+from hakika.engine.ids import Entropy
+from hakika.engine.notices import Notices
+from hakika.store.opening import Store
+from hakika.store.transaction import Transaction
+
+PIECES_A_BATCH = 512
+log = structlog.get_logger("hakika.ledger")
+
+_Waiting = tuple[Evidence, "asyncio.Future[Recorded]"]
+
+
+class Ledger:
+    """Records evidence."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], int],
+        entropy: Entropy,
+        health: CallbackHealth,
+        notices: Notices,
+    ) -> None:
+        self.store, self.notices, self.health = store, notices, health
+        self.statements = Statements(store.dialect)
+        self._clock, self._entropy = clock, entropy
+        self._shortcodes: Mapping[str, frozenset[str]] = {}
+        self._waiting: deque[_Waiting] = deque()
+        self._committer: asyncio.Task[None] | None = None
+
+    def know_shortcodes(self, shortcodes: Mapping[str, frozenset[str]]) -> None:
+        """Set which shortcodes each account's callbacks may name."""
+        self._shortcodes = shortcodes
+
+    def surroundings(self) -> Surroundings:
+        """What folding needs to know besides the database, now."""
+        return Surroundings(self._clock(), self._entropy, self.health.arrive, self._shortcodes)
+
+    async def record(self, evidence: Evidence) -> Recorded:
+        """Fold one piece of evidence in; answered when it is durable.
+
+        Raises what the evidence's guard answered, NotFound for an id that does not exist, StoreUnavailable
+        when the database does not answer: then nothing was recorded.
+        """
+        answer: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
+        self._waiting.append((evidence, answer))
+        if self._committer is None or self._committer.done():
+            self._committer = asyncio.create_task(self._commit_waiting())
+        return await answer
+
+    async def _commit_waiting(self) -> None:
+        taken: list[_Waiting] = []
+        try:
+            while self._waiting:
+                taken = []
+                recorded = await self._commit(lambda tx: self._apply_waiting(tx, taken), taken)
+                if recorded is None:
+                    await self._commit_one_by_one(taken)
+                    continue
+                _settle(taken, recorded)
+                self._announce(recorded)
+        finally:
+            # Whatever ends this task, nobody who waits is left hanging.
+            for _, answer in (*taken, *self._waiting):
+                if not answer.done():
+                    answer.set_exception(StoreUnavailable("The ledger stopped."))
+            self._waiting.clear()
+
+    def _apply_waiting(self, tx: Transaction, taken: list[_Waiting]) -> list[Recorded | HakikaError]:
+        # What waits is taken as late as possible: whatever came while the last commit ran goes along.
+        taken += [self._waiting.popleft() for _ in range(min(len(self._waiting), PIECES_A_BATCH - len(taken)))]
+        return apply(tx, self.statements, self.surroundings(), [evidence for evidence, _ in taken])
+
+    def _apply_one(self, evidence: Evidence, tx: Transaction) -> list[Recorded | HakikaError]:
+        return apply(tx, self.statements, self.surroundings(), [evidence])
+
+    async def _commit(
+        self, job: Callable[[Transaction], list[Recorded | HakikaError]], taken: list[_Waiting]
+    ) -> list[Recorded | HakikaError] | None:
+        """Run a job. → its answers, or None when the batch must be tried one by one."""
+        try:
+            return await self.store.write(job)
+        except StoreUnavailable as error:
+            if not taken:  # it failed before the job ran: those who wait are told all the same
+                taken += [self._waiting.popleft() for _ in range(len(self._waiting))]
+            return [error] * len(taken)
+        except Exception as error:  # noqa: BLE001 - one bad piece must not take the others with it
+            log.warning("batch_failed", pieces=len(taken), error=repr(error))
+            return None
+
+    async def _commit_one_by_one(self, taken: list[_Waiting]) -> None:
+        for evidence, answer in taken:
+            try:
+                recorded = await self.store.write(partial(self._apply_one, evidence))
+            except Exception as error:
+                log.error("evidence_failed", payment=evidence.payment, identity=evidence.identity, exc_info=error)
+                if not answer.done():
+                    answer.set_exception(error)
+                continue
+            _settle([(evidence, answer)], recorded)
+            self._announce(recorded)
+
+    def _announce(self, recorded: list[Recorded | HakikaError]) -> None:
+        told = {}
+        for answer in recorded:
+            if isinstance(answer, Recorded) and answer.payment is not None:
+                told[answer.payment.id] = answer
+        for answer in told.values():
+            row = answer.payment
+            if row is None:
+                continue
+            self.notices.tell(row)
+            if row.frozen:
+                log.critical("invariant_broken", payment=row.id, rule=row.frozen)
+        if told:
+            log.info("recorded", pieces=len(recorded), payments=_summary(list(told.values())))
+
+
+def _summary(told: list[Recorded]) -> list[str]:
+    """`pay_…:completed` for each payment whose status changed: one log line a batch, not one a payment."""
+    return [f"{one.payment.id}:{one.event.type.partition('.')[2]}" for one in told if one.payment and one.event]
+
+
+def _settle(taken: list[_Waiting], recorded: list[Recorded | HakikaError]) -> None:
+    for (_, answer), outcome in zip(taken, recorded, strict=True):
+        if answer.done():
+            continue
+        if isinstance(outcome, HakikaError):
+            answer.set_exception(outcome)
+        else:
+            answer.set_result(outcome)

@@ -1,0 +1,46 @@
+"""Receipts: each belongs to the first payment that proved it. Claims never take one."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from hakika.domain import evidence as said
+from hakika.engine.case import Case, Evidence
+from hakika.store.evidence import EvidenceStatements
+from hakika.store.transaction import Transaction
+
+
+def settle_receipts(tx: Transaction, statements: EvidenceStatements, touched: Sequence[Case]) -> None:
+    """Enter the receipts in their order, read their owners back, and stamp as taken what is another's."""
+    wanted = {
+        (receipt, case.row.id) for case in touched for piece in case.heard if (receipt := proved_receipt(case, piece))
+    }
+    if not wanted:
+        return
+    tx.write_rows(statements.take_receipts, sorted(wanted))
+    owners: dict[str, str] = dict(tx.look_up(statements.receipt_owners, sorted({receipt for receipt, _ in wanted})))
+    losers = {payment for receipt, payment in wanted if owners[receipt] != payment}
+    for case in touched:
+        if case.row.id in losers:
+            case.heard = [_stamp_taken(case, piece, owners) for piece in case.heard]
+
+
+def proved_receipt(case: Case, piece: Evidence) -> str:
+    """The receipt by which a piece proves money for its payment, or `""`."""
+    match piece.reading:
+        case said.CallbackReceived(trusted=True, code="0", receipt=receipt, checkout_request_id=checkout_id):
+            known = case.facts.checkout_ids
+            ours = not checkout_id or not known or checkout_id in known or case.facts.lost
+            return receipt if ours else ""
+        case said.PaybillConfirmed(receipt=receipt) | said.OperatorResolved(outcome="completed", receipt=receipt):
+            return receipt
+        case _:
+            return ""
+
+
+def _stamp_taken(case: Case, piece: Evidence, owners: Mapping[str, str]) -> Evidence:
+    receipt = proved_receipt(case, piece)
+    if not receipt or owners[receipt] == case.row.id:
+        return piece
+    assert isinstance(piece.reading, said.CallbackReceived | said.PaybillConfirmed | said.OperatorResolved)
+    return msgspec.structs.replace(piece, reading=msgspec.structs.replace(piece.reading, taken=True))

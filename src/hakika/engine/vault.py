@@ -1,0 +1,58 @@
+"""Secrets at rest: encrypted with one key that is not in the database."""
+
+import os
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from hakika.domain.errors import SettingError
+
+
+class Vault:
+    """Encrypts and decrypts what must not be read in a copy of the database."""
+
+    def __init__(self, key: str) -> None:
+        try:
+            self._fernet = Fernet(key)
+        except ValueError as error:
+            raise SettingError(
+                "HAKIKA_SECRET_KEY",
+                "it is not a key: 32 bytes in URL-safe base64.",
+                "Make one with `hakika keys secret`.",
+            ) from error
+
+    def seal(self, secret: bytes) -> bytes:
+        """Encrypt."""
+        return self._fernet.encrypt(secret)
+
+    def open(self, sealed: bytes) -> bytes:
+        """Decrypt. Raises SettingError when it was sealed with another key."""
+        try:
+            return self._fernet.decrypt(sealed)
+        except InvalidToken as error:
+            raise SettingError(
+                "HAKIKA_SECRET_KEY",
+                "the accounts' credentials in the database were encrypted with another key.",
+                "Set the key that was used then, or enter the credentials again with `hakika accounts update`.",
+            ) from error
+
+
+def make_key() -> str:
+    """A new key."""
+    return Fernet.generate_key().decode()
+
+
+def find_key(setting: str, key_file: Path) -> str:
+    """The key in the setting; else the one in the file beside the database, made at the first start."""
+    if setting:
+        return setting
+    if not key_file.exists():
+        key_file.parent.mkdir(parents=True, exist_ok=True)
+        # Exclusive: of two programs that start at once, one makes the key and the other reads it.
+        try:
+            descriptor = os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return key_file.read_text().strip()
+        with os.fdopen(descriptor, "w") as file:
+            file.write(make_key())
+    return key_file.read_text().strip()

@@ -1,0 +1,146 @@
+"""The worker: finds what is due, takes it under a lease, and has it acted on outside any transaction.
+
+Crash recovery, retries, back-off and reconciliation are this one mechanism: whoever died, what was due is due
+again when its lease ends.
+"""
+
+import asyncio
+from collections import Counter
+
+import structlog
+
+from hakika.domain.errors import StoreUnavailable
+from hakika.domain.schedule import QUERY_LEASE_MS, SECOND_MS, SENDING_LEASE_MS
+from hakika.engine.accounts import Accounts
+from hakika.engine.budgets import Budgets
+from hakika.engine.case import read_facts
+from hakika.engine.clock import Clock
+from hakika.engine.collect import Collector, is_over, is_too_late
+from hakika.engine.health import CallbackHealth
+from hakika.engine.notices import Notices
+from hakika.store.opening import Store
+from hakika.store.payments import PaymentRow, accounts_due, find_due, hasten_queries, next_due_at, set_due
+from hakika.store.transaction import Transaction
+
+log = structlog.get_logger("hakika.worker")
+
+ACTING_AT_ONCE = 128
+TAKEN_AT_ONCE = 64
+LOOK_AGAIN_AFTER_MS = SECOND_MS  # for what other nodes made due
+HEALTH_AGAIN_AFTER_MS = 2 * SECOND_MS
+
+
+class Worker:
+    """Claims due payments and acts on them."""
+
+    def __init__(
+        self,
+        store: Store,
+        accounts: Accounts,
+        collector: Collector,
+        budgets: Budgets,
+        health: CallbackHealth,
+        notices: Notices,
+        clock: Clock,
+    ) -> None:
+        self._store, self._accounts, self._collector = store, accounts, collector
+        self._budgets, self._health, self._clock = budgets, health, clock
+        self._wake = asyncio.Event()
+        self._acting: set[asyncio.Task[str]] = set()
+        self._looked_at_ms = 0
+        self.beat_at_ms = 0  # when the loop last went round: for readiness
+        notices.listen(self._notice)
+
+    async def run_once(self) -> Counter[str]:
+        """Act once on all that is due now and wait for it. → how often what was done."""
+        rows = await self._claim()
+        return Counter(await asyncio.gather(*(self._collector.act(row) for row in rows)))
+
+    async def run(self) -> None:
+        """Act on what becomes due until cancelled; then let go of what is under way."""
+        try:
+            while True:
+                self._wake.clear()
+                wait_ms = await self._go_round()
+                await self._clock.wait_for(self._wake, wait_ms)
+        finally:
+            for task in self._acting:
+                task.cancel()
+            await asyncio.gather(*self._acting, return_exceptions=True)
+
+    async def _go_round(self) -> int:
+        """Take what is due and start acting on it. → how long to wait before the next round, in ms."""
+        try:
+            await self._look_at_callbacks()
+            room = ACTING_AT_ONCE - len(self._acting)
+            rows = await self._claim() if room > 0 else []
+            for row in rows:
+                task = asyncio.create_task(self._collector.act(row))
+                self._acting.add(task)
+                task.add_done_callback(self._done)
+            self.beat_at_ms = self._clock()
+            return 0 if len(rows) >= TAKEN_AT_ONCE else await self._until_next()
+        except StoreUnavailable as error:
+            log.error("store_unavailable", error=str(error))
+        except Exception as error:
+            log.error("round_failed", exc_info=error)
+        return LOOK_AGAIN_AFTER_MS
+
+    async def _until_next(self) -> int:
+        due_at_ms = await self._store.read(next_due_at)
+        if due_at_ms is None:
+            return LOOK_AGAIN_AFTER_MS
+        # What is due and was not granted waits for the budget, a tenth of a second at a time.
+        return min(LOOK_AGAIN_AFTER_MS, max(100, due_at_ms - self._clock()))
+
+    async def _look_at_callbacks(self) -> None:
+        if self._clock() - self._looked_at_ms < HEALTH_AGAIN_AFTER_MS:
+            return
+        self._looked_at_ms = self._clock()
+        await self._store.read(self._accounts.load)
+        for account in self._accounts.known():
+            stopped = await self._store.read(lambda tx, name=account.id: self._health.look(tx, name))  # type: ignore[misc]
+            if stopped:
+                hurried = await self._store.write(
+                    lambda tx, name=account.id: hasten_queries(tx, name, self._clock())  # type: ignore[misc]
+                )
+                log.warning("callbacks_stopped", account=account.name, queries_hurried=hurried)
+
+    async def _claim(self) -> list[PaymentRow]:
+        if not await self._store.read(lambda tx: accounts_due(tx, self._clock())):
+            return []
+        return await self._store.write(self._take)
+
+    def _take(self, tx: Transaction) -> list[PaymentRow]:
+        now_ms = self._clock()
+        taken: list[PaymentRow] = []
+        for account in accounts_due(tx, now_ms):
+            taken += self._take_for(tx, account, now_ms)
+        return taken
+
+    def _take_for(self, tx: Transaction, account: str, now_ms: int) -> list[PaymentRow]:
+        """Lock and lease what is due for one account and within its budget."""
+        pushes = find_due(tx, account, ["queued"], now_ms, TAKEN_AT_ONCE)
+        queries = find_due(tx, account, ["prompted", "unsure"], now_ms, TAKEN_AT_ONCE)
+        free = find_due(tx, account, ["sending"], now_ms, TAKEN_AT_ONCE)
+        free += [row for row in pushes if is_too_late(row, read_facts(row), now_ms)]
+        free += [row for row in queries if is_over(row, read_facts(row), now_ms)]
+        spared = {row.id for row in free}
+        pushes = [row for row in pushes if row.id not in spared]
+        queries = [row for row in queries if row.id not in spared]
+        if pushes or queries:
+            grant = self._budgets.grant(tx, account, len(pushes), len(queries))
+            pushes, queries = pushes[: grant.pushes], queries[: grant.queries]
+        set_due(tx, [row.id for row in (*pushes, *free)], now_ms + SENDING_LEASE_MS)
+        set_due(tx, [row.id for row in queries], now_ms + QUERY_LEASE_MS)
+        return [*pushes, *free, *queries]
+
+    def _notice(self, row: PaymentRow) -> None:
+        if row.due_at_ms is not None and row.due_at_ms <= self._clock() + LOOK_AGAIN_AFTER_MS:
+            self._wake.set()
+
+    def _done(self, task: asyncio.Task[str]) -> None:
+        self._acting.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("acting_failed", exc_info=task.exception())
+        self._wake.set()

@@ -1,0 +1,68 @@
+"""Events: numbered in one order, in which no reader with a cursor ever misses one; and what is owed for them.
+
+The number comes from one counter row, bumped last before COMMIT: its lock makes writers commit in the order
+of their numbers, so a reader that has seen number n will never be shown a smaller one later.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import and_, insert, literal, literal_column, select, update
+
+from hakika.store.tables import deliveries, endpoints, event_counter, events
+from hakika.store.transaction import Dialect, Rows, Transaction
+
+
+class EventRow(NamedTuple):
+    """One event. `snapshot` is the payment as it then was (JSON)."""
+
+    number: int
+    id: str
+    payment: str
+    type: str
+    sequence: int
+    at_ms: int
+    snapshot: str
+
+
+class EventStatements:
+    """The hot statement on events, compiled for one database."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.insert: Rows = dialect.insert_rows(events, list(events.columns))
+
+
+def publish(tx: Transaction, statements: EventStatements, unnumbered: Sequence[EventRow]) -> list[EventRow]:
+    """Number the events, store them, and owe each to every active endpoint. The last thing before COMMIT."""
+    if not unnumbered:
+        return []
+    counter = update(event_counter).values(number=event_counter.c.number + len(unnumbered))
+    row = tx.execute(counter.returning(event_counter.c.number)).one()
+    first = int(row[0]) - len(unnumbered) + 1
+    numbered = [event._replace(number=first + place) for place, event in enumerate(unnumbered)]
+    tx.write_rows(statements.insert, numbered)
+    _owe_deliveries(tx, first, numbered[-1].number, numbered[-1].at_ms)
+    return numbered
+
+
+def _owe_deliveries(tx: Transaction, first: int, last: int, now_ms: int) -> None:
+    owed = (
+        select(events.c.number, endpoints.c.id, literal("waiting"), literal_column("0"), literal(now_ms))
+        .select_from(events)
+        .join(endpoints, endpoints.c.active)
+        .where(and_(events.c.number >= first, events.c.number <= last))
+    )
+    into = [
+        deliveries.c.event,
+        deliveries.c.endpoint,
+        deliveries.c.status,
+        deliveries.c.attempts,
+        deliveries.c.due_at_ms,
+    ]
+    tx.execute(insert(deliveries).from_select(into, owed))
+
+
+def list_events(tx: Transaction, payment_id: str) -> list[EventRow]:
+    """All events of a payment, in order."""
+    statement = select(*events.columns).where(events.c.payment == payment_id).order_by(events.c.number)
+    return [EventRow._make(row) for row in tx.all(statement)]

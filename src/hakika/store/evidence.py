@@ -1,0 +1,134 @@
+"""Evidence as it came, what is not (yet) about any payment of ours, and who owns which receipt and reference."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import delete, func, insert, select, update
+
+from hakika.store.tables import evidence, quarantine, receipts, reference_claims
+from hakika.store.transaction import Dialect, Lookup, Rows, Transaction
+
+
+class EvidenceRow(NamedTuple):
+    """One piece of evidence. `at_ms` is when it was stored, `copies` how often it came."""
+
+    id: int
+    payment: str
+    identity: str
+    source: str
+    at_ms: int
+    reading: str
+    raw: bytes | None
+    origin: str
+    copies: int
+
+
+class QuarantineRow(NamedTuple):
+    """Something that came and is about no payment that we know."""
+
+    id: int
+    identity: str
+    at_ms: int
+    reason: str
+    checkout_request_id: str
+    reading: str
+    raw: bytes | None
+    origin: str
+    adopted_by: str
+    copies: int
+
+
+class EvidenceStatements:
+    """The hot statements on evidence, receipts and references, compiled for one database."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        told = evidence.c
+        self.keep: Rows = dialect.insert_rows(
+            evidence,
+            [told.payment, told.identity, told.source, told.at_ms, told.reading, told.raw, told.origin],
+            on_conflict="copies",
+        )
+        parked = quarantine.c
+        self.park: Rows = dialect.insert_rows(
+            quarantine,
+            [
+                parked.identity,
+                parked.at_ms,
+                parked.reason,
+                parked.checkout_request_id,
+                parked.reading,
+                parked.raw,
+                parked.origin,
+            ],
+            on_conflict="copies",
+        )
+        self.take_receipts: Rows = dialect.insert_rows(
+            receipts, [receipts.c.receipt, receipts.c.payment], on_conflict="nothing"
+        )
+        self.receipt_owners: Lookup = dialect.lookup(select(receipts.c.receipt, receipts.c.payment), receipts.c.receipt)
+        self.parked_for: Lookup = dialect.lookup(
+            select(*quarantine.columns).where(parked.adopted_by == "").order_by(parked.id),
+            parked.checkout_request_id,
+        )
+
+
+def list_evidence(tx: Transaction, payment_id: str) -> list[EvidenceRow]:
+    """All evidence of a payment, in the order in which it was stored."""
+    statement = select(*evidence.columns).where(evidence.c.payment == payment_id).order_by(evidence.c.id)
+    return [EvidenceRow._make(row) for row in tx.all(statement)]
+
+
+def list_quarantine(tx: Transaction, limit: int, before_id: int | None = None) -> list[QuarantineRow]:
+    """What is about no payment that we know, newest first."""
+    statement = select(*quarantine.columns).where(quarantine.c.adopted_by == "")
+    if before_id is not None:
+        statement = statement.where(quarantine.c.id < before_id)
+    statement = statement.order_by(quarantine.c.id.desc()).limit(limit)
+    return [QuarantineRow._make(row) for row in tx.all(statement)]
+
+
+def count_quarantine(tx: Transaction) -> int:
+    """How much of it there is."""
+    row = tx.one(select(func.count()).select_from(quarantine).where(quarantine.c.adopted_by == ""))
+    return int(row[0]) if row else 0
+
+
+def thin_quarantine(tx: Transaction, keep: int) -> int:
+    """Forget the oldest of what nobody adopted, beyond `keep`: strangers must not fill the disk."""
+    newest = select(quarantine.c.id).where(quarantine.c.adopted_by == "").order_by(quarantine.c.id.desc())
+    row = tx.one(newest.offset(keep).limit(1))
+    if row is None:
+        return 0
+    forgotten = delete(quarantine).where(quarantine.c.adopted_by == "", quarantine.c.id <= row[0])
+    return int(tx.execute(forgotten).rowcount)
+
+
+def mark_adopted(tx: Transaction, quarantine_ids: Sequence[int], payment_id: str) -> None:
+    """These turned out to be about that payment."""
+    tx.execute(update(quarantine).where(quarantine.c.id.in_(quarantine_ids)).values(adopted_by=payment_id))
+
+
+def find_receipt_owner(tx: Transaction, receipt: str) -> str | None:
+    """The payment that proved that receipt first, or None."""
+    row = tx.one(select(receipts.c.payment).where(receipts.c.receipt == receipt))
+    return None if row is None else str(row[0])
+
+
+def claim_reference(tx: Transaction, account: str, reference: str, payment_id: str) -> str:
+    """Take the claim on a reference, or leave it with its holder. → the id of the payment that holds it."""
+    tx.lock_name(f"reference:{account}:{reference}")
+    row = tx.one(
+        select(reference_claims.c.payment).where(
+            reference_claims.c.account == account, reference_claims.c.reference == reference
+        )
+    )
+    if row is not None:
+        return str(row[0])
+    tx.execute(insert(reference_claims).values(account=account, reference=reference, payment=payment_id))
+    return payment_id
+
+
+def free_references(tx: Transaction, payment_ids: Sequence[str]) -> None:
+    """Give back what these payments hold: they ended without money."""
+    if payment_ids:
+        tx.execute(delete(reference_claims).where(reference_claims.c.payment.in_(payment_ids)))

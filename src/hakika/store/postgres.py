@@ -1,0 +1,174 @@
+"""PostgreSQL: what differs from SQLite. Transactions run in threads, each on a pooled connection.
+
+Many rows go in one statement, as JSON that the server unpacks (`json_to_recordset`): one round trip a batch.
+Rows are locked in id order with FOR NO KEY UPDATE, so that two nodes never wait for each other in a circle.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import msgspec
+import psycopg
+from sqlalchemy import Connection, String, Text, cast, create_engine, func, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, JSON
+from sqlalchemy.dialects.postgresql import dialect as postgres_dialect
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import Column, Table
+from sqlalchemy.sql import ColumnElement, Select, bindparam, column, literal_column
+from sqlalchemy.types import LargeBinary
+
+from hakika.domain.errors import StoreUnavailable
+from hakika.store.transaction import Cursor, Lookup, Rows, Transaction, Values, identity_of
+
+T = TypeVar("T")
+Job = Callable[[Transaction], T]
+
+CONNECTIONS = 8
+TRIES = 4
+_TRY_AGAIN = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+_DIALECT: Any = postgres_dialect(paramstyle="format")  # type: ignore[no-untyped-call]
+
+
+class PostgresDialect:
+    """Statements as PostgreSQL takes them: one for all rows of values."""
+
+    name = "postgresql"
+
+    def insert_rows(self, table: Table, columns: Sequence[Column[Any]], *, on_conflict: str = "") -> Rows:
+        """See Dialect.insert_rows."""
+        given = _recordset(columns)
+        source = select(*(_read(given, wanted) for wanted in columns))
+        statement: Any = upsert(table)
+        if on_conflict == "nothing":
+            statement = statement.on_conflict_do_nothing()
+        elif on_conflict:
+            keys = identity_of(table)
+            # One batch may hold the same key twice, and one statement may not touch a row twice.
+            source = source.distinct(*(given.c[key] for key in keys))
+            statement = statement.on_conflict_do_update(
+                index_elements=keys, set_={on_conflict: table.c[on_conflict] + literal_column("1")}
+            )
+        names = [wanted.name for wanted in columns]
+        return _one(statement.from_select(names, source), names)
+
+    def update_rows(self, table: Table, key: Column[Any], columns: Sequence[Column[Any]]) -> Rows:
+        """See Dialect.update_rows."""
+        given = _recordset([*columns, key])
+        values = {wanted.name: _read(given, wanted) for wanted in columns}
+        statement = update(table).where(key == given.c[key.name]).values(values)
+        return _one(statement, [*(wanted.name for wanted in columns), key.name])
+
+    def lookup(self, statement: Select[Any], column: ColumnElement[Any]) -> Lookup:
+        """See Dialect.lookup."""
+        keys = cast(bindparam("keys"), ARRAY(Text))
+        compiled = statement.where(column == func.any(keys)).compile(dialect=_DIALECT)
+        return Lookup(str(compiled), _run_lookup)
+
+    def for_update(self, statement: Select[Any], *, skip_locked: bool = False) -> Select[Any]:
+        """Lock what is read; NO KEY, because nothing refers to our keys."""
+        return statement.with_for_update(key_share=True, skip_locked=skip_locked)
+
+    def lock_name(self, connection: Connection, name: str) -> None:
+        """Take an advisory lock on the name's hash, until the transaction ends."""
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+
+    def try_lock_name(self, connection: Connection, name: str) -> bool:
+        """Like `lock_name`, but answer False at once where another holds it."""
+        locked = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
+        return bool(connection.execute(locked, {"name": name}).scalar())
+
+
+def _recordset(columns: Sequence[Column[Any]]) -> Any:
+    """`json_to_recordset(rows) AS given(id text, …)`; binary columns travel as base64."""
+    typed: list[Any] = [
+        column(wanted.name, String() if isinstance(wanted.type, LargeBinary) else wanted.type) for wanted in columns
+    ]
+    rows = func.json_to_recordset(cast(bindparam("rows"), JSON))
+    return rows.table_valued(*typed, name="given").render_derived(with_types=True)
+
+
+def _read(given: Any, wanted: Column[Any]) -> ColumnElement[Any]:
+    value: ColumnElement[Any] = given.c[wanted.name]
+    return func.decode(value, literal_column("'base64'")) if isinstance(wanted.type, LargeBinary) else value
+
+
+def _one(statement: Any, names: list[str]) -> Rows:
+    compiled = statement.compile(dialect=_DIALECT)
+
+    def run(cursor: Cursor, sql: str, values: Sequence[Values]) -> None:
+        rows = [dict(zip(names, row, strict=True)) for row in values]
+        cursor.execute(sql, (msgspec.json.encode(rows).decode(),))
+
+    return Rows(str(compiled), tuple(names), run)
+
+
+def _run_lookup(cursor: Cursor, sql: str, keys: Sequence[str]) -> list[Values]:
+    cursor.execute(sql, (list(keys),))
+    return cursor.fetchall()
+
+
+class PostgresStore:
+    """The store on PostgreSQL."""
+
+    def __init__(self, url: str) -> None:
+        self.url, self.dialect = url, PostgresDialect()
+        self._engine = create_engine(url, pool_size=CONNECTIONS, max_overflow=0, pool_pre_ping=True)
+        self._threads = ThreadPoolExecutor(CONNECTIONS, "store")
+
+    def read_now(self, job: Callable[[Transaction], T]) -> T:
+        """Run `job` in a transaction of its own and wait for it."""
+        with _mapped_errors(), self._engine.connect() as connection:
+            return job(_transaction(connection, self.dialect))
+
+    def write_now(self, job: Callable[[Transaction], T]) -> T:
+        """Run `job` in a transaction and wait until it is durable; again where the database says so."""
+        for _ in range(TRIES - 1):
+            with contextlib.suppress(_TryAgain):
+                return self._try(job)
+        return self._try(job)
+
+    def _try(self, job: Callable[[Transaction], T]) -> T:
+        with _mapped_errors(), self._engine.begin() as connection:
+            return job(_transaction(connection, self.dialect))
+
+    async def read(self, job: Callable[[Transaction], T]) -> T:
+        """Run `job` in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self.read_now, job)
+
+    async def write(self, job: Callable[[Transaction], T]) -> T:
+        """Run `job` in a thread, in a transaction; answered when it is durable."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self.write_now, job)
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        self._threads.shutdown()
+        self._engine.dispose()
+
+
+class _TryAgain(StoreUnavailable):
+    """The database undid the transaction to let another through."""
+
+
+def _transaction(connection: Connection, dialect: PostgresDialect) -> Transaction:
+    bare = connection.connection.dbapi_connection
+    assert isinstance(bare, psycopg.Connection)
+    return Transaction(connection, dialect, bare.cursor())
+
+
+@contextlib.contextmanager
+def _mapped_errors() -> Iterator[None]:
+    try:
+        yield
+    except (psycopg.Error, DBAPIError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(cause, _TRY_AGAIN):
+            raise _TryAgain(f"PostgreSQL: {cause}") from error
+        if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+            raise StoreUnavailable(f"PostgreSQL: {str(cause).strip()}") from error
+        raise
+    except TimeoutError as error:
+        raise StoreUnavailable("PostgreSQL: no free connection.") from error

@@ -1,0 +1,274 @@
+"""SQLite: what differs from PostgreSQL, and its one writer.
+
+One writer per process for everything, first come first served: a second writer on SQLite's busy handler
+starved for seconds. Statements run at once in the event loop (they take microseconds); only the COMMIT,
+which waits for the disk, runs in a thread. While it waits, more jobs gather: that is the group commit.
+"""
+
+import asyncio
+import contextlib
+import json
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, select, update
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.schema import Column, Table
+from sqlalchemy.sql import ColumnElement, Select, bindparam, literal_column
+
+from hakika.domain.errors import HakikaError, StoreUnavailable
+from hakika.store.transaction import Cursor, Lookup, Rows, Transaction, Values, identity_of
+
+T = TypeVar("T")
+Job = Callable[[Transaction], T]
+
+BUSY_TIMEOUT_MS = 10_000  # another process (a migration, `hakika verify`) may hold the file for a moment
+READERS = 4
+JOBS_A_COMMIT = 512
+
+
+class SqliteDialect:
+    """Statements as SQLite takes them: one text, run for each row of values."""
+
+    name = "sqlite"
+
+    def insert_rows(self, table: Table, columns: Sequence[Column[Any]], *, on_conflict: str = "") -> Rows:
+        """See Dialect.insert_rows."""
+        statement = upsert(table).values({column.name: bindparam(column.name) for column in columns})
+        if on_conflict == "nothing":
+            statement = statement.on_conflict_do_nothing()
+        elif on_conflict:
+            statement = statement.on_conflict_do_update(
+                index_elements=identity_of(table),
+                set_={on_conflict: table.c[on_conflict] + literal_column("1")},
+            )
+        return _many(statement, [column.name for column in columns])
+
+    def update_rows(self, table: Table, key: Column[Any], columns: Sequence[Column[Any]]) -> Rows:
+        """See Dialect.update_rows."""
+        values: dict[str, Any] = {column.name: bindparam(f"new_{column.name}") for column in columns}
+        statement = update(table).where(key == bindparam("old_key")).values(values)
+        return _many(statement, [*(f"new_{column.name}" for column in columns), "old_key"])
+
+    def lookup(self, statement: Select[Any], column: ColumnElement[Any]) -> Lookup:
+        """See Dialect.lookup."""
+        given = func.json_each(bindparam("keys")).table_valued("value")
+        compiled = statement.where(column.in_(select(given.c.value))).compile(dialect=sqlite_dialect())
+        return Lookup(str(compiled), _run_lookup)
+
+    def for_update(self, statement: Select[Any], *, skip_locked: bool = False) -> Select[Any]:  # noqa: ARG002
+        """Nothing to lock: there is one writer."""
+        return statement
+
+    def lock_name(self, connection: Connection, name: str) -> None:
+        """Nothing to lock: there is one writer."""
+
+    def try_lock_name(self, connection: Connection, name: str) -> bool:  # noqa: ARG002
+        """Nothing to lock: there is one writer."""
+        return True
+
+
+def _many(statement: Any, order: list[str]) -> Rows:
+    compiled = statement.compile(dialect=sqlite_dialect())
+    assert compiled.positiontup == order, f"{compiled.positiontup} is not the order of the values"
+    return Rows(str(compiled), tuple(order), _run_many)
+
+
+def _run_many(cursor: Cursor, sql: str, values: Sequence[Values]) -> None:
+    cursor.executemany(sql, values)
+
+
+def _run_lookup(cursor: Cursor, sql: str, keys: Sequence[str]) -> list[Values]:
+    cursor.execute(sql, (json.dumps(keys),))
+    return cursor.fetchall()
+
+
+def _engine(url: str, *, pooled: bool) -> Engine:
+    pool: dict[str, Any] = {"poolclass": QueuePool, "pool_size": READERS} if pooled else {"poolclass": NullPool}
+    engine = create_engine(url, connect_args={"check_same_thread": False, "isolation_level": None}, **pool)
+
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: sqlite3.Connection, _: object) -> None:
+        # WAL: readers never wait for the writer. FULL: a commit that returned is on the disk.
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "temp_store=MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+class SqliteStore:
+    """The store on SQLite."""
+
+    def __init__(self, url: str) -> None:
+        path = make_url(url).database or ""
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self.url, self.path, self.dialect = url, Path(path), SqliteDialect()
+        self._write_engine, self._read_engine = _engine(url, pooled=False), _engine(url, pooled=True)
+        self._writer: Connection | None = None
+        self._jobs: deque[tuple[Job[Any], asyncio.Future[Any]]] = deque()
+        self._wake = asyncio.Event()
+        self._committer: asyncio.Task[None] | None = None
+        self._commits = ThreadPoolExecutor(1, "commit")
+        self._reads = ThreadPoolExecutor(READERS, "read")
+
+    # ── reading ──────────────────────────────
+
+    def read_now(self, job: Job[T]) -> T:
+        """Run `job` on a connection of its own and wait for it."""
+        with self._read_engine.connect() as connection, _mapped_errors():
+            try:
+                return job(_transaction(connection, self.dialect))
+            finally:
+                connection.rollback()
+
+    async def read(self, job: Job[T]) -> T:
+        """Run `job` in a thread, on a connection of its own."""
+        return await asyncio.get_running_loop().run_in_executor(self._reads, self.read_now, job)
+
+    # ── writing ──────────────────────────────
+
+    def write_now(self, job: Job[T]) -> T:
+        """Run `job` in a transaction and wait until it is durable. For programs without an event loop."""
+        with self._write_engine.connect() as connection, _mapped_errors():
+            transaction = _transaction(connection, self.dialect)
+            transaction.cursor.execute("BEGIN IMMEDIATE")
+            try:
+                result = job(transaction)
+            except BaseException:
+                transaction.cursor.execute("ROLLBACK")
+                raise
+            transaction.cursor.execute("COMMIT")
+            return result
+
+    async def write(self, job: Job[T]) -> T:
+        """Queue `job` for the writer; answered when it is durable. Jobs run in the order in which they came."""
+        if self._committer is None or self._committer.done():
+            self._committer = asyncio.create_task(self._commit_forever())
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.append((job, answer))
+        self._wake.set()
+        return await answer
+
+    async def _commit_forever(self) -> None:
+        taken: list[tuple[Job[Any], asyncio.Future[Any]]] = []
+        try:
+            while True:
+                await self._wake.wait()
+                taken = [self._jobs.popleft() for _ in range(min(len(self._jobs), JOBS_A_COMMIT))]
+                if not self._jobs:
+                    self._wake.clear()
+                await self._commit(taken)
+        finally:
+            # Whatever ends this task, nobody who waits is left hanging.
+            for _, answer in (*taken, *self._jobs):
+                if not answer.done():
+                    answer.set_exception(StoreUnavailable("The writer stopped."))
+            self._jobs.clear()
+
+    async def _commit(self, taken: list[tuple[Job[Any], asyncio.Future[Any]]]) -> None:
+        done: list[tuple[asyncio.Future[Any], Any]] = []
+        try:
+            with _mapped_errors():
+                transaction = await self._begin()
+                for job, answer in taken:
+                    _run_apart(transaction, job, answer, done)
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._commits, transaction.cursor.execute, "COMMIT")
+        except Exception as error:  # noqa: BLE001 - whatever it was, it belongs to those who wait
+            self._drop_writer()
+            for _, answer in taken:
+                if not answer.done():
+                    answer.set_exception(error)
+            return
+        for answer, result in done:
+            if not answer.done():
+                answer.set_result(result)
+
+    async def _begin(self) -> Transaction:
+        if self._writer is None:
+            self._writer = self._write_engine.connect()
+        transaction = _transaction(self._writer, self.dialect)
+        try:
+            transaction.cursor.execute("PRAGMA busy_timeout=0")
+            transaction.cursor.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            # Another process holds the file: wait for it in the thread, not in the event loop.
+            transaction.cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+            await asyncio.get_running_loop().run_in_executor(
+                self._commits, transaction.cursor.execute, "BEGIN IMMEDIATE"
+            )
+        return transaction
+
+    def _drop_writer(self) -> None:
+        if self._writer is not None:
+            with contextlib.suppress(Exception):
+                self._writer.exec_driver_sql("ROLLBACK")
+            with contextlib.suppress(Exception):
+                self._writer.invalidate()
+                self._writer.close()
+            self._writer = None
+
+    async def close(self) -> None:
+        """Finish what is queued, then let go of the file."""
+        if self._committer is not None:
+            while self._jobs and not self._committer.done():
+                await asyncio.wait([self._jobs[-1][1]])
+            self._committer.cancel()
+            await asyncio.gather(self._committer, return_exceptions=True)
+        self._drop_writer()
+        self._commits.shutdown()
+        self._reads.shutdown()
+        self._read_engine.dispose()
+
+
+def _run_apart(transaction: Transaction, job: Job[Any], answer: asyncio.Future[Any], done: list[Any]) -> None:
+    """Run one job so that its failure undoes only itself."""
+    if answer.cancelled():
+        return
+    cursor = transaction.cursor
+    cursor.execute("SAVEPOINT job")
+    try:
+        result = job(transaction)
+    except Exception as error:
+        cursor.execute("ROLLBACK TO job")
+        cursor.execute("RELEASE job")
+        if not isinstance(error, HakikaError) and _is_database_error(error):
+            raise
+        answer.set_exception(error)
+        return
+    cursor.execute("RELEASE job")
+    done.append((answer, result))
+
+
+def _transaction(connection: Connection, dialect: SqliteDialect) -> Transaction:
+    bare = connection.connection.dbapi_connection
+    assert isinstance(bare, sqlite3.Connection)
+    return Transaction(connection, dialect, bare.cursor())
+
+
+def _is_database_error(error: Exception) -> bool:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(cause, sqlite3.Error) and not isinstance(cause, sqlite3.IntegrityError)
+
+
+@contextlib.contextmanager
+def _mapped_errors() -> Any:
+    try:
+        yield
+    except (sqlite3.Error, DBAPIError) as error:
+        if _is_database_error(error):
+            raise StoreUnavailable(f"SQLite: {error.orig if isinstance(error, DBAPIError) else error}") from error
+        raise

@@ -1,0 +1,239 @@
+"""The schema. Times are UTC milliseconds (`…_at_ms`), money whole shillings, JSON is text as we wrote it.
+
+What must be unique is unique here: a token, a proven receipt, the claim on a reference, an idempotency key per API key, one piece of evidence per payment and identity.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only in a column that is exactly INTEGER.
+RowNumber = BigInteger().with_variant(Integer, "sqlite")
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("environment", String(16), nullable=False),
+    Column("base_url", Text, nullable=False),
+    Column("shortcode", String(16), nullable=False),
+    Column("till", String(16), nullable=False, server_default=""),
+    Column("secrets", LargeBinary, nullable=False),  # encrypted: consumer key and secret, passkey
+    Column("calls_per_minute", Float, nullable=False),
+    Column("queries_per_minute", Float, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("account", String(40), primary_key=True),
+    Column("secret", LargeBinary),  # encrypted access token
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("leased_until_ms", BigInteger, nullable=False),
+)
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("account", String(40), primary_key=True),
+    Column("state", Text, nullable=False),  # domain.budget.Budget as JSON
+)
+
+payments = Table(
+    "payments",
+    metadata,
+    # what was asked: never changes
+    Column("id", String(40), primary_key=True),
+    Column("account", String(40), nullable=False),
+    Column("environment", String(16), nullable=False),
+    Column("reference", String(64), nullable=False),
+    Column("amount", Integer, nullable=False),
+    Column("verified", Boolean, nullable=False),
+    Column("phone", String(16), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("account_reference", String(20), nullable=False),
+    Column("metadata", Text, nullable=False),
+    Column("allow_repeat", Boolean, nullable=False),
+    Column("token", String(64), nullable=False, unique=True),
+    Column("client_secret", String(64), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    # what is known, and what it therefore is: written by engine.ledger alone
+    Column("facts", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("receipt", String(40), nullable=False),
+    Column("amount_received", Integer, nullable=False),
+    Column("code", String(32), nullable=False),
+    Column("confirmed_by", String(16), nullable=False),
+    Column("paid_at_ms", BigInteger, nullable=False),
+    Column("flags", Text, nullable=False),
+    Column("checkout_request_id", String(128)),
+    Column("merchant_request_id", String(128), nullable=False),
+    Column("holds_reference", Boolean, nullable=False),
+    Column("frozen", Text, nullable=False),  # the invariant that it broke; "" is well
+    Column("sequence", Integer, nullable=False),
+    Column("updated_at_ms", BigInteger, nullable=False),
+    # when things happened, and when to act next
+    Column("sending_at_ms", BigInteger, nullable=False),
+    Column("prompted_at_ms", BigInteger, nullable=False),
+    Column("called_back_at_ms", BigInteger, nullable=False),
+    Column("queried_at_ms", BigInteger, nullable=False),
+    Column("queries", Integer, nullable=False),
+    Column("final_at_ms", BigInteger, nullable=False),
+    Column("awaited_until_ms", BigInteger, nullable=False),
+    Column("due_at_ms", BigInteger),
+    Index(
+        "ix_payments_due",
+        "account",
+        "due_at_ms",
+        postgresql_where=text("due_at_ms IS NOT NULL"),
+        sqlite_where=text("due_at_ms IS NOT NULL"),
+    ),
+    Index("ix_payments_phone", "phone", "created_at_ms"),
+    Index("ix_payments_reference", "reference", "created_at_ms"),
+    Index("ix_payments_created", "created_at_ms", "id"),
+    Index(
+        "ix_payments_receipt",
+        "receipt",
+        postgresql_where=text("receipt <> ''"),
+        sqlite_where=text("receipt <> ''"),
+    ),
+    Index("ix_payments_checkout", "checkout_request_id"),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("payment", String(40), nullable=False),
+    Column("identity", String(64), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),  # when it was stored
+    Column("reading", Text, nullable=False),
+    Column("raw", LargeBinary),  # as it came
+    Column("origin", Text, nullable=False),  # who sent it: address, path, headers (JSON)
+    Column("copies", Integer, nullable=False, server_default="1"),
+    UniqueConstraint("payment", "identity"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("identity", String(64), nullable=False, unique=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("checkout_request_id", String(128), nullable=False, index=True),
+    Column("reading", Text, nullable=False),
+    Column("raw", LargeBinary),
+    Column("origin", Text, nullable=False),
+    Column("adopted_by", String(40), nullable=False, server_default=""),
+    Column("copies", Integer, nullable=False, server_default="1"),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("receipt", String(40), primary_key=True),
+    Column("payment", String(40), nullable=False, index=True),
+)
+
+reference_claims = Table(
+    "reference_claims",
+    metadata,
+    Column("account", String(40), primary_key=True),
+    Column("reference", String(64), primary_key=True),
+    Column("payment", String(40), nullable=False),
+)
+
+event_counter = Table(
+    "event_counter",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", String(40), nullable=False, unique=True),
+    Column("payment", String(40), nullable=False),
+    Column("type", String(40), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("snapshot", Text, nullable=False),
+    Index("ix_events_payment", "payment", "sequence"),
+)
+
+endpoints = Table(
+    "endpoints",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("event", BigInteger, nullable=False),
+    Column("endpoint", String(40), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at_ms", BigInteger),
+    UniqueConstraint("event", "endpoint"),
+    Index(
+        "ix_deliveries_due",
+        "due_at_ms",
+        postgresql_where=text("due_at_ms IS NOT NULL"),
+        sqlite_where=text("due_at_ms IS NOT NULL"),
+    ),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("hint", String(16), nullable=False),  # its last characters, to recognise it by
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("revoked_at_ms", BigInteger),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("api_key", String(40), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False, index=True),
+    Column("status", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)

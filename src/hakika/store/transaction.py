@@ -1,0 +1,105 @@
+"""A transaction: the one thing through which anything is read or written.
+
+Ordinary statements are SQLAlchemy's and go through its connection. Statements on the hot path (recording
+evidence) are `Hot`: compiled once for each database and run on the bare cursor, whole batches at a time.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
+
+from sqlalchemy import Connection, CursorResult, Executable, Row
+from sqlalchemy.sql import ColumnElement, Select
+from sqlalchemy.sql.schema import Column, Table
+
+Values: TypeAlias = tuple[Any, ...]
+
+
+class Cursor(Protocol):
+    """The part of a DBAPI cursor that we use."""
+
+    def execute(self, sql: str, parameters: Any = ...) -> Any: ...  # noqa: D102
+    def executemany(self, sql: str, parameters: Iterable[Any]) -> Any: ...  # noqa: D102
+    def fetchall(self) -> list[Values]: ...  # noqa: D102
+    def fetchone(self) -> Values | None: ...  # noqa: D102
+
+
+class Rows(NamedTuple):
+    """A statement that writes many rows of one shape; made by a Dialect."""
+
+    sql: str
+    columns: tuple[str, ...]
+    run: Callable[[Cursor, str, Sequence[Values]], None]
+
+
+class Lookup(NamedTuple):
+    """A statement that reads the rows in which one column is among many values."""
+
+    sql: str
+    run: Callable[[Cursor, str, Sequence[str]], list[Values]]
+
+
+class Dialect(Protocol):
+    """The differences between the databases, nothing else."""
+
+    name: str
+
+    def insert_rows(self, table: Table, columns: Sequence[Column[Any]], *, on_conflict: str = "") -> Rows:
+        """Insert many rows. `on_conflict`: "", "nothing", or "copies" (count them in the row that exists)."""
+
+    def update_rows(self, table: Table, key: Column[Any], columns: Sequence[Column[Any]]) -> Rows:
+        """Update many rows by key; the key comes last in each row of values."""
+
+    def lookup(self, statement: Select[Any], column: ColumnElement[Any]) -> Lookup:
+        """Complete `statement` with "column is among the values given"."""
+
+    def for_update(self, statement: Select[Any], *, skip_locked: bool = False) -> Select[Any]:
+        """Lock what is read, where rows can be locked."""
+
+    def lock_name(self, connection: Connection, name: str) -> None:
+        """Keep others who lock the same name waiting until this transaction ends."""
+
+    def try_lock_name(self, connection: Connection, name: str) -> bool:
+        """Like `lock_name`, but answer False at once where another holds it."""
+
+
+class Transaction:
+    """Statements in one transaction, which somebody else commits."""
+
+    __slots__ = ("connection", "cursor", "dialect")
+
+    def __init__(self, connection: Connection, dialect: Dialect, cursor: Cursor) -> None:
+        self.connection, self.dialect, self.cursor = connection, dialect, cursor
+
+    def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
+        """Run an ordinary statement."""
+        return cast("CursorResult[Any]", self.connection.execute(statement, values))
+
+    def one(self, statement: Executable) -> Row[Any] | None:
+        """Read the first row, or None."""
+        return self.execute(statement).first()
+
+    def all(self, statement: Executable) -> Sequence[Row[Any]]:
+        """Read all rows."""
+        return self.execute(statement).all()
+
+    def write_rows(self, rows: Rows, values: Sequence[Values]) -> None:
+        """Run a hot writing statement for all `values` (tuples in the order of its columns)."""
+        if values:
+            rows.run(self.cursor, rows.sql, values)
+
+    def look_up(self, lookup: Lookup, keys: Sequence[str]) -> list[Values]:
+        """Run a hot reading statement for all `keys`."""
+        return lookup.run(self.cursor, lookup.sql, keys) if keys else []
+
+    def lock_name(self, name: str) -> None:
+        """Keep others who lock the same name waiting until this transaction ends."""
+        self.dialect.lock_name(self.connection, name)
+
+    def try_lock_name(self, name: str) -> bool:
+        """Like `lock_name`, but answer False at once where another holds it."""
+        return self.dialect.try_lock_name(self.connection, name)
+
+
+def identity_of(table: Table) -> list[str]:
+    """The columns by which a row of `table` is known to have come before."""
+    return [name for name in ("payment", "identity") if name in table.c]
