@@ -98,15 +98,28 @@ def test_a_response_code_in_other_clothes(response_code: bytes) -> None:
 
 
 @pytest.mark.parametrize(("status", "name", "code", "resend", "token_invalid", "pressure"), _REFUSALS)
-def test_a_refused_push(
-    status: int, name: str, code: str, resend: bool, token_invalid: bool, pressure: bool
-) -> None:
+def test_a_refused_push(status: int, name: str, code: str, resend: bool, token_invalid: bool, pressure: bool) -> None:
     """What Daraja surely did not process, and whether sending it again may help (daraja.md §1, §7)."""
     outcome = read_push_answer(answer(status, name), 1, 77)
     reading = outcome.reading
     assert isinstance(reading, PushRefused)
     assert (reading.at_ms, reading.attempt, reading.code, reading.resend) == (77, 1, code, resend)
     assert (outcome.token_invalid, outcome.pressure) == (token_invalid, pressure)
+
+
+def test_an_error_beside_an_id_is_no_refusal() -> None:
+    """A push that has a CheckoutRequestID may be on the phone, whatever the error beside it says."""
+    body = load("error_invalid_phone.json").replace(b"{", b'{"CheckoutRequestID": "ws_CO_1",', 1)
+    assert isinstance(read_push_answer(Answer(400, {}, body), 1, 1).reading, PushLost)
+
+
+def test_a_refusal_in_unknown_clothes_has_the_plain_code() -> None:
+    """An invalid token or a spike arrest under a code that we do not know goes by its plain status."""
+    for message, code in (("Invalid Access Token", "401"), ("Spike arrest violation", "429")):
+        body = msgspec.json.encode({"errorCode": "403.999.99", "errorMessage": message})
+        reading = read_push_answer(Answer(403, {}, body), 1, 1).reading
+        assert isinstance(reading, PushRefused)
+        assert (reading.code, reading.resend) == (code, True)
 
 
 @pytest.mark.parametrize(("status", "name", "pressure"), _LOSSES)

@@ -52,9 +52,7 @@ def _with(code: Any = 0, *, checkout_request_id: Any = "ws_CO_1", **items: Any) 
                     "CheckoutRequestID": checkout_request_id,
                     "ResultCode": code,
                     "ResultDesc": "",
-                    "CallbackMetadata": {
-                        "Item": [{"Name": name, "Value": value} for name, value in items.items()]
-                    },
+                    "CallbackMetadata": {"Item": [{"Name": name, "Value": value} for name, value in items.items()]},
                 }
             }
         }
@@ -231,9 +229,7 @@ def test_codes_as_text_or_number(code: object, read: str) -> None:
     assert _received(_with(code)).code == read
 
 
-@pytest.mark.parametrize(
-    "code", [None, True, "", "no spaces", "x" * 40, 10**40, {}, [0], "\ud800", 0.5, float("nan")]
-)
+@pytest.mark.parametrize("code", [None, True, "", "no spaces", "x" * 40, 10**40, {}, [0], "\ud800", 0.5, float("nan")])
 def test_no_code_no_callback(code: object) -> None:
     """Without a readable ResultCode there is no result."""
     reading = _read(_with(code))
@@ -274,9 +270,7 @@ _VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3),
     max_leaves=8,
 )
-_NAMES = st.sampled_from(
-    ["Amount", "MpesaReceiptNumber", "Balance", "TransactionDate", "PhoneNumber", "AMOUNT", ""]
-)
+_NAMES = st.sampled_from(["Amount", "MpesaReceiptNumber", "Balance", "TransactionDate", "PhoneNumber", "AMOUNT", ""])
 _ITEMS = st.lists(st.fixed_dictionaries({"Name": _NAMES}, optional={"Value": _VALUES}) | _VALUES, max_size=6)
 _CALLBACKS = st.fixed_dictionaries(
     {

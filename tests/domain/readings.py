@@ -48,18 +48,25 @@ def paid(
 ) -> CallbackReceived:
     """Make a callback on the payment's own path that says: paid."""
     return CallbackReceived(
-        at_ms, "0", True, checkout, amount=amount, receipt=receipt, paid_at_ms=paid_at_ms, taken=taken
+        at_ms,
+        "0",
+        trusted=True,
+        checkout_request_id=checkout,
+        amount=amount,
+        receipt=receipt,
+        paid_at_ms=paid_at_ms,
+        taken=taken,
     )
 
 
 def declined(code: str, at_ms: int = 20_000, *, checkout: str = OURS) -> CallbackReceived:
     """Make a callback on the payment's own path with another code than success."""
-    return CallbackReceived(at_ms, code, True, checkout)
+    return CallbackReceived(at_ms, code, trusted=True, checkout_request_id=checkout)
 
 
 def claimed(receipt: str = RECEIPT, at_ms: int = 20_000, *, code: str = "0") -> CallbackReceived:
     """Make a callback that came without the payment's secret."""
-    return CallbackReceived(at_ms, code, False, OURS, amount=100, receipt=receipt)
+    return CallbackReceived(at_ms, code, checkout_request_id=OURS, amount=100, receipt=receipt)
 
 
 def queried(code: str, at_ms: int, *, last_word: bool = False, checkout: str = OURS) -> QueryAnswered:

@@ -1,18 +1,6 @@
 """When a payment is declined, by whom, and when it is not."""
 
 import pytest
-
-from hakika.domain.evidence import (
-    OperatorResolved,
-    PushAccepted,
-    PushLost,
-    PushRefused,
-    PushStarted,
-    QueryUnanswered,
-    SendingStopped,
-    Withdrawn,
-)
-from hakika.domain.payment import CANCELLING, DECLINED, EXPIRING, KNOWN_FINAL, Stage, Status
 from tests.domain.readings import (
     ACCEPTED,
     BUSY,
@@ -30,12 +18,23 @@ from tests.domain.readings import (
     see,
 )
 
+from hakika.domain.evidence import (
+    AnyReading,
+    OperatorResolved,
+    PushAccepted,
+    PushLost,
+    PushRefused,
+    PushStarted,
+    QueryUnanswered,
+    SendingStopped,
+    Withdrawn,
+)
+from hakika.domain.payment import CANCELLING, DECLINED, EXPIRING, KNOWN_FINAL, Stage, Status
+
 CANCELS, EXPIRES = {"1031", "1032"}, {"1019", "1036", "1037"}
-FINAL = set("1 2 3 4 8 11 17 20 21 26 1001 1025 1101 1102 2001 2002 2006 2008 2026 2028 2029".split()) | {
-    "8006",
-    "9999",
-    "SFC_IC0003",
-    "E3008",
+FINAL = {
+    *("1", "2", "3", "4", "8", "11", "17", "20", "21", "26", "1001", "1025", "1101", "1102", "2001", "2002"),
+    *("2006", "2008", "2026", "2028", "2029", "8006", "9999", "SFC_IC0003", "E3008"),
 }
 
 
@@ -114,7 +113,7 @@ def test_earliest_decline_speaks() -> None:
 def test_equal_times_go_by_rank_then_code() -> None:
     """At one time: push refused before callback before query before operator; then the smaller code."""
     at_ms = 95_000
-    by_rank = [
+    by_rank: list[tuple[AnyReading, str]] = [
         (PushRefused(at_ms, 1, "400.002.02"), "push"),
         (declined("1037", at_ms), "callback"),
         (queried("1", at_ms, last_word=True), "query"),

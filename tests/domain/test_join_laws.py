@@ -3,10 +3,10 @@
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.domain.strategies import copy_of, facts, readings, retold
 
 from hakika.domain.evidence import AnyReading
 from hakika.domain.payment import NOTHING, PAID, TRANSITIONS, Asked, Facts, join, lift, view
-from tests.domain.strategies import copy_of, facts, readings, retold
 
 
 @given(facts, facts)
@@ -46,7 +46,7 @@ def test_facts_survive_being_stored(a: Facts) -> None:
 
 
 @given(st.data(), st.lists(readings, max_size=24), st.booleans())
-def test_any_telling_gives_the_same_view(data: st.DataObject, said: list[AnyReading], verified: bool) -> None:  # noqa: FBT001
+def test_any_telling_gives_the_same_view(data: st.DataObject, said: list[AnyReading], verified: bool) -> None:
     """Shuffled, doubled and joined in any tree of batches, the same readings make the same payment."""
     asked = Asked(100, verified)
     first, second = data.draw(retold(said)), data.draw(retold(said))
@@ -55,7 +55,7 @@ def test_any_telling_gives_the_same_view(data: st.DataObject, said: list[AnyRead
 
 
 @given(st.lists(readings, max_size=24), st.booleans())
-def test_any_path_follows_the_table(said: list[AnyReading], verified: bool) -> None:  # noqa: FBT001
+def test_any_path_follows_the_table(said: list[AnyReading], verified: bool) -> None:
     """Along any path of readings each step of the status is in TRANSITIONS, and paid stays paid."""
     asked, known = Asked(100, verified), NOTHING
     status = view(asked, known).status
@@ -68,14 +68,14 @@ def test_any_path_follows_the_table(said: list[AnyReading], verified: bool) -> N
 
 
 @given(facts, facts, st.booleans())
-def test_a_batch_follows_the_table(a: Facts, b: Facts, verified: bool) -> None:  # noqa: FBT001
+def test_a_batch_follows_the_table(a: Facts, b: Facts, verified: bool) -> None:
     """A whole batch in one step goes where the table allows, too."""
     asked = Asked(100, verified)
     before, after = view(asked, a).status, view(asked, join(a, b)).status
     assert after is before or after in TRANSITIONS[before]
 
 
-@given(facts, st.lists(st.builds(lambda said: lift(said), readings), max_size=4))
+@given(facts, st.lists(readings.map(lift), max_size=4))
 def test_proof_is_counted_forever(a: Facts, more: list[Facts]) -> None:
     """Once money has arrived it still has after anything else that is said, and its receipt is still known."""
     asked = Asked(100)

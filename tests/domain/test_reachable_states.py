@@ -7,10 +7,10 @@ from itertools import chain
 from typing import NamedTuple, get_args
 
 import pytest
+from tests.domain.readings import ALPHABET, ASKED
 
 from hakika.domain.evidence import AnyReading
 from hakika.domain.payment import DECLINED, NOTHING, PAID, TRANSITIONS, Facts, Status, View, join, lift, view
-from tests.domain.readings import ALPHABET, ASKED
 
 # What never says anything conclusive about money, however often and in whatever company it comes.
 INCONCLUSIVE = {
@@ -158,8 +158,10 @@ def test_answers_to_the_push_move_only_what_waited() -> None:
     """An accepted, busy or lost push changes a status only where a callback had come before its answer."""
     for _, _, step in _moves():
         if step.said in ANSWERS_OF_PUSH - {"refused"}:
-            waiting = (*step.before.proofs, *step.before.declines, *step.before.query_declines)
-            assert any(item.checkout_request_id for item in waiting), step
+            waiting = {proof.checkout_request_id for proof in step.before.proofs}
+            waiting |= {decline.checkout_request_id for decline in step.before.declines}
+            waiting |= {answer.checkout_request_id for answer in step.before.query_declines}
+            assert waiting - {""}, step
 
 
 def test_a_decline_has_a_code_and_money_an_amount() -> None:

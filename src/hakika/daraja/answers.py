@@ -77,6 +77,9 @@ class _Verdict(Enum):
     UNKNOWN = auto()
 
 
+_PLAIN_CODES: Final = {_Verdict.TOKEN_INVALID: "401", _Verdict.THROTTLED: "429"}
+
+
 def read_token_answer(answer: Answer, now_ms: int) -> Token:
     """Read an access token; `now_ms` is when it was asked for. Raises TokenUnavailable, WrongKeyOrSecret."""
     document, shape = _open(answer)
@@ -147,9 +150,9 @@ def _conclude_push(answer: Answer, fault: _Fault, attempt: int, at_ms: int) -> P
         reading: PushLost | PushRefused = PushLost(at_ms, attempt, reason[:_MESSAGE_LIMIT])
     else:
         resend = verdict in {_Verdict.TOKEN_INVALID, _Verdict.THROTTLED}
-        # A gateway's own name for a fault, or "busy" with a 429, means less than the status beside it.
+        # A code that the table cannot explain as a refusal gives way to the plain status for what it means.
         known = is_certain_refusal(fault.code, fault.message)
-        code = fault.code if known else str(fault.status)
+        code = fault.code if known else _PLAIN_CODES[verdict]
         reading = PushRefused(at_ms, attempt, code, fault.message, resend)
     return PushOutcome(
         reading,
@@ -207,7 +210,10 @@ def _is_about_credentials(answer: Answer, fault: _Fault) -> bool:
 
 def _read_fault(answer: Answer, document: dict[str, object], shape: str) -> _Fault:
     gateway, stated = pick_object(document, "fault"), True
-    if "errorcode" in document:
+    if "errorcode" in document and "checkoutrequestid" in document:
+        # Where the two stand together, the push has an id, and so may have been processed after all.
+        code, message, stated = "", "an error beside a CheckoutRequestID", False
+    elif "errorcode" in document:
         code = clean_text(document["errorcode"], _CODE_LIMIT)
         message = clean_text(document.get("errormessage"), _MESSAGE_LIMIT)
     elif gateway:

@@ -46,7 +46,7 @@ _NEVER_SENT: Final = (
 
 
 class Timeouts(msgspec.Struct, frozen=True):
-    """How long each exchange may take. Daraja's gateway itself gives up on a push well within 30 s."""
+    """How long each exchange may take, from the first look for a connection to the answer's last byte."""
 
     connect_s: float = 10
     push_s: float = 30
@@ -84,9 +84,7 @@ class DarajaClient:
         self._timeouts = timeouts or Timeouts()
         self._tokens = TokenKeeper(vault, clock, self._request_token, pause)
 
-    async def push(
-        self, account_id: str, shortcode: Shortcode, order: PushOrder, attempt: int
-    ) -> PushOutcome:
+    async def push(self, account_id: str, shortcode: Shortcode, order: PushOrder, attempt: int) -> PushOutcome:
         """Send one STK push, once more only where its token was refused, which is before any processing."""
         try:
             token = await self._tokens.take(account_id, shortcode)
@@ -122,9 +120,7 @@ class DarajaClient:
         """End token fetches under way; the sessions are their opener's."""
         await self._tokens.aclose()
 
-    async def _send_push(
-        self, shortcode: Shortcode, token: Token, order: PushOrder, attempt: int
-    ) -> PushOutcome:
+    async def _send_push(self, shortcode: Shortcode, token: Token, order: PushOrder, attempt: int) -> PushOutcome:
         request = build_push(shortcode, token, order, self._clock())
         try:
             answer = await self._exchange(self._push_session, request, self._timeouts.push_s)

@@ -54,7 +54,5 @@ def _find_overloaded(code: str, message: str) -> Code | None:
 
 
 def _explain_unknown(code: str) -> Code:
-    advice = (
-        "This code is not known: the payment stays pending until something known is said. Please report it."
-    )
+    advice = "This code is not known: the payment stays pending until something known is said. Please report it."
     return Code(code, CodeClass.PENDING, CHECKING_EN, CHECKING_SW, advice)

@@ -40,22 +40,14 @@ _LATER = CodeClass.RETRY_AFTER
 SETUP_EN = "This business cannot take M-Pesa payments at the moment. You have not been charged."
 SETUP_SW = "Biashara hii haiwezi kupokea malipo ya M-Pesa kwa sasa. Hujatozwa pesa yoyote."
 PROMPT_EN = "M-Pesa could not send the payment request to your phone. Please try again in a minute."
-PROMPT_SW = (
-    "M-Pesa haikuweza kutuma ombi la malipo kwenye simu yako. Tafadhali jaribu tena baada ya dakika moja."
-)
+PROMPT_SW = "M-Pesa haikuweza kutuma ombi la malipo kwenye simu yako. Tafadhali jaribu tena baada ya dakika moja."
 STATUS_EN = "Your M-Pesa account does not allow this payment. Please contact Safaricom customer care."
-STATUS_SW = (
-    "Akaunti yako ya M-Pesa hairuhusu malipo haya. Tafadhali wasiliana na huduma kwa wateja ya Safaricom."
-)
+STATUS_SW = "Akaunti yako ya M-Pesa hairuhusu malipo haya. Tafadhali wasiliana na huduma kwa wateja ya Safaricom."
 BUSY_EN = "M-Pesa is very busy right now. You have not been charged. Please try again in a minute."
-BUSY_SW = (
-    "M-Pesa ina shughuli nyingi kwa sasa. Hujatozwa pesa yoyote. Tafadhali jaribu tena baada ya dakika moja."
-)
+BUSY_SW = "M-Pesa ina shughuli nyingi kwa sasa. Hujatozwa pesa yoyote. Tafadhali jaribu tena baada ya dakika moja."
 CHECKING_EN = "We are still confirming this payment with M-Pesa. Please do not pay again yet."
 CHECKING_SW = "Bado tunathibitisha malipo haya na M-Pesa. Tafadhali usilipe tena kwa sasa."
-_STATUS_ADVICE = (
-    "A rule on the status of the account, nearly always the payer's: let the payer call Safaricom."
-)
+_STATUS_ADVICE = "A rule on the status of the account, nearly always the payer's: let the payer call Safaricom."
 _PROMPT_ADVICE = (
     "The prompt could not be delivered. Keep organisation name and account reference short (the text may "
     "have 182 characters), then try again later."
@@ -155,8 +147,7 @@ _RESULTS: Final = (
         "1001",
         _LATER,
         "Another M-Pesa request is open on your phone. Finish or close it, wait a minute and try again.",
-        "Kuna ombi jingine la M-Pesa kwenye simu yako. Likamilishe au lifunge, subiri dakika moja, "
-        "kisha ujaribu tena.",
+        "Kuna ombi jingine la M-Pesa kwenye simu yako. Likamilishe au lifunge, subiri dakika moja, kisha ujaribu tena.",
         "The subscriber is locked by another session: wait at least a minute; one prompt a phone at a time.",
         60,
         retryable=True,
@@ -190,16 +181,14 @@ _RESULTS: Final = (
         "1036",
         _FINAL,
         "The payment request did not reach your phone. Check that it is on and has network, then try again.",
-        "Ombi la malipo halikufika kwenye simu yako. Hakikisha simu imewashwa na ina mtandao, "
-        "kisha ujaribu tena.",
+        "Ombi la malipo halikufika kwenye simu yako. Hakikisha simu imewashwa na ina mtandao, kisha ujaribu tena.",
         "The prompt could not be delivered: phone off, no network, or an old SIM (dial *234*1*6#).",
         retryable=True,
     ),
     Code(
         "1037",
         _FINAL,
-        "There was no answer from your phone. Check that it is on, has network and is unlocked, "
-        "then try again.",
+        "There was no answer from your phone. Check that it is on, has network and is unlocked, then try again.",
         "Hatukupata jibu kutoka kwa simu yako. Hakikisha simu imewashwa, ina mtandao na skrini haijafungwa, "
         "kisha ujaribu tena.",
         "Unreachable or unanswered, the most common failure: offer to try again, or PayBill instructions. "

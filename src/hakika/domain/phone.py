@@ -43,7 +43,7 @@ def _fault_of(digits: str) -> str:
         return "it is empty."
     if not digits.removeprefix("+").isdigit():
         return "it has characters that are no digits."
-    national = re.sub(r"^(\+?254|00254|0)", "", digits)
+    national = re.sub(r"^(\+?254|00254|0)", "", digits).removeprefix("+")
     if len(national) != 9:
         return f"nine digits must follow 0 or 254, and there are {len(national)}."
     return "mobile numbers begin with 07, 01, 2547 or 2541."

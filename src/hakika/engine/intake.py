@@ -39,10 +39,18 @@ def lock_cases(tx: Transaction, statements: PaymentStatements, batch: Sequence[E
 
 
 def find_case(cases: Mapping[str, Case], piece: Evidence) -> Case | None:
-    """The case that a piece is about: by id, else by token, else by CheckoutRequestID."""
+    """The case that a piece is about: by id, by token, or by CheckoutRequestID.
+
+    A callback that names another payment's CheckoutRequestID on this one's path is about the other: there,
+    without its token, it is a claim, and this payment is left alone.
+    """
     if piece.payment:
         return cases.get(piece.payment)
-    return (cases.get(piece.token) if piece.token else None) or cases.get(_checkout_of(piece))
+    home = cases.get(piece.token) if piece.token else None
+    named = cases.get(_checkout_of(piece))
+    if home and named:
+        return home if home.row.checkout_request_id == named.row.checkout_request_id else named
+    return home or named
 
 
 def stamp_trust(case: Case, piece: Evidence, around: Surroundings) -> Evidence:

@@ -70,7 +70,7 @@ class Ledger:
         try:
             while self._waiting:
                 taken = []
-                recorded = await self._commit(lambda tx: self._apply_waiting(tx, taken), taken)
+                recorded = await self._commit(partial(self._apply_waiting, taken), taken)
                 if recorded is None:
                     await self._commit_one_by_one(taken)
                     continue
@@ -83,7 +83,7 @@ class Ledger:
                     answer.set_exception(StoreUnavailable("The ledger stopped."))
             self._waiting.clear()
 
-    def _apply_waiting(self, tx: Transaction, taken: list[_Waiting]) -> list[Recorded | HakikaError]:
+    def _apply_waiting(self, taken: list[_Waiting], tx: Transaction) -> list[Recorded | HakikaError]:
         # What waits is taken as late as possible: whatever came while the last commit ran goes along.
         taken += [self._waiting.popleft() for _ in range(min(len(self._waiting), PIECES_A_BATCH - len(taken)))]
         return apply(tx, self.statements, self.surroundings(), [evidence for evidence, _ in taken])

@@ -30,7 +30,7 @@ def proved_receipt(case: Case, piece: Evidence) -> str:
     match piece.reading:
         case said.CallbackReceived(trusted=True, code="0", receipt=receipt, checkout_request_id=checkout_id):
             known = case.facts.checkout_ids
-            ours = not checkout_id or not known or checkout_id in known or case.facts.lost
+            ours = not checkout_id or not known or checkout_id in known or case.facts.lost or case.facts.refused
             return receipt if ours else ""
         case said.PaybillConfirmed(receipt=receipt) | said.OperatorResolved(outcome="completed", receipt=receipt):
             return receipt

@@ -31,11 +31,12 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def tell_all(tx: Transaction, payment_id: str) -> list[Entry]:
     """All that is known of a payment, in the order in which it was stored."""
-    told: list[tuple[tuple[int, int, int], Entry]] = []
-    for piece in list_evidence(tx, payment_id):
-        told.append(((piece.at_ms, 0, piece.id), _tell_evidence(piece)))
-    for event in list_events(tx, payment_id):
-        told.append(((event.at_ms, 0 if event.sequence == 1 else 1, event.number), _tell_event(event)))
+    told = [((piece.at_ms, 1, piece.id), _tell_evidence(piece)) for piece in list_evidence(tx, payment_id)]
+    # What was concluded comes after what it was concluded from; only `payment.created` comes before everything.
+    told += [
+        ((event.at_ms, 2 if event.sequence > 1 else 0, event.number), _tell_event(event))
+        for event in list_events(tx, payment_id)
+    ]
     return [entry for _, entry in sorted(told, key=lambda pair: pair[0])]
 
 

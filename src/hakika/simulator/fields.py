@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from hakika.simulator.settings import Account
 from hakika.simulator.wire import Refused, Request, invalid_field
 
-MSISDN = re.compile(r"254[17]\d{8}", re.ASCII)
 DIGITS = re.compile(r"\d+", re.ASCII)
 SHORTCODE = re.compile(r"\d{5,7}", re.ASCII)
 TIMESTAMP = re.compile(r"\d{14}", re.ASCII)

@@ -1,5 +1,6 @@
 """Everything that was said to the simulator and by it, in order, with secrets masked; the oldest is forgotten."""
 
+import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import msgspec
 
 MASK = "***"
 SECRETS = frozenset({"password", "securitycredential", "access_token"})
+SECRET_IN_TEXT = re.compile(rf"(?i)((?:{'|'.join(sorted(SECRETS))})\"?\s*[=:]\s*\"?)[^\"&,}}\s]+")
 LONGEST_BODY = 4_096
 
 
@@ -86,7 +88,7 @@ def mask_body(body: bytes) -> Any:
     try:
         read = msgspec.json.decode(body)
     except ValueError:
-        return body[:LONGEST_BODY].decode("utf-8", "replace")
+        return SECRET_IN_TEXT.sub(rf"\1{MASK}", body[:LONGEST_BODY].decode("utf-8", "replace"))
     if not isinstance(read, dict):
         return read
     return {name: MASK if name.lower() in SECRETS else value for name, value in read.items()}

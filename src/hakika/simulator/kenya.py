@@ -1,8 +1,10 @@
-"""Nairobi's calendar, in which Daraja writes its dates, its identities and the first letters of receipts."""
+"""Kenyan forms: phone numbers, Nairobi's calendar, and the identities and receipts that are written with it."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 
 NAIROBI = timezone(timedelta(hours=3), "EAT")
+MSISDN = re.compile(r"254[17]\d{8}", re.ASCII)
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 RECEIPT_TAILS = 36**7
 SPREAD = 48_271_816_157

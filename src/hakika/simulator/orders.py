@@ -3,7 +3,7 @@
 import re
 from math import isfinite
 
-from hakika.simulator.fields import MSISDN
+from hakika.simulator.kenya import MSISDN
 
 RESULT_CODE = re.compile(r"[A-Z0-9_]{1,12}")
 

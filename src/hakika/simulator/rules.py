@@ -10,6 +10,10 @@ from hakika.simulator.orders import Misused, read_code, read_number
 from hakika.simulator.outcomes import ANSWERS
 
 
+MEDIAN_MS = 2_000
+SIGMA = 0.6
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a phone will do with the prompt that it just got."""
@@ -23,8 +27,8 @@ class Rule:
     """Answers by weight, each after a log-normal time to think; with `sigma` 0 it is always the median."""
 
     answers: Mapping[str, float]
-    median_ms: int = 2_000
-    sigma: float = 0.6
+    median_ms: int = MEDIAN_MS
+    sigma: float = SIGMA
 
     def draw(self, chance: Random) -> Reply:
         """Answer one prompt."""
@@ -50,8 +54,8 @@ def read_rule(document: Mapping[str, Any]) -> Rule:
         raise Misused("at least one answer needs a weight above 0")
     return Rule(
         weights,
-        int(read_number(document.get("median_ms", Rule.median_ms), "median_ms", 0.0)),
-        read_number(document.get("sigma", Rule.sigma), "sigma", 0.0, 5.0),
+        int(read_number(document.get("median_ms", MEDIAN_MS), "median_ms", 0.0)),
+        read_number(document.get("sigma", SIGMA), "sigma", 0.0, 5.0),
     )
 
 

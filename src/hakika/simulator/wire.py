@@ -27,9 +27,7 @@ class Request:
     number: int
 
     @classmethod
-    def read(
-        cls, method: str, target: str, headers: Mapping[str, str], body: bytes, now_ms: int, number: int
-    ) -> Self:
+    def read(cls, method: str, target: str, headers: Mapping[str, str], body: bytes, now_ms: int, number: int) -> Self:
         """Split the target into path and query and make the names of headers lower case."""
         split = urlsplit(target)
         lowered = {name.lower(): value for name, value in headers.items()}

@@ -1,6 +1,7 @@
 """The schema. Times are UTC milliseconds (`…_at_ms`), money whole shillings, JSON is text as we wrote it.
 
-What must be unique is unique here: a token, a proven receipt, the claim on a reference, an idempotency key per API key, one piece of evidence per payment and identity.
+What must be unique is unique here: a token, a proven receipt, the claim on a reference, an idempotency key
+per API key, one piece of evidence per payment and identity.
 """
 
 from sqlalchemy import (

@@ -1,0 +1,159 @@
+"""Write into the docs what the code itself knows: the machine's table, its diagram, the closed list of codes.
+
+python docs/generate.py            rewrites what lies between `<!-- generated: name -->` and `<!-- end: name -->`
+python docs/generate.py --check    changes nothing; exits 1 and names the pages that are stale
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from hakika.daraja.codes import ALL_CODES, RESULT_CODES, Code, look_up
+from hakika.domain.payment import CANCELLING, DECLINED, EXPIRING, KNOWN_FINAL, SUCCESS, TRANSITIONS, Status
+
+HERE = Path(__file__).parent
+_BLOCK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end: (?P=name) -->)", re.DOTALL)
+
+WHY = {
+    Status.COMPLETED: "proof of the asked amount",
+    Status.MISPAID: "proof of another amount",
+    Status.REVERSED: "reversal of proven money",
+    Status.UNRESOLVED: "given up, or the receipt is another's",
+}
+"""What brings a payment to each status that is no decline, whatever it was before."""
+
+_CLASSES = {
+    "success": "the money moved",
+    "final": "no money moved; asking again is a new decision",
+    "retry_after": "no money moved; the same request may pass after a while",
+    "config": "no money moved, and none will until the set-up is corrected",
+    "pending": "says nothing about the money",
+}
+
+
+def tabulate_transitions() -> str:
+    """Make the table of which status may follow which: a row for each status now, a column for each next."""
+    following = [status for status in Status if status is not Status.PENDING]
+    rows = [["from \\ to", *(f"`{status}`" for status in following)]]
+    rows += [
+        [f"`{before}`", *("→" if after in TRANSITIONS[before] else "" for after in following)] for before in Status
+    ]
+    return _table(rows)
+
+
+def draw_transitions() -> str:
+    """Draw the table. The three declines stand in one box: an arrow at the box is an arrow at each."""
+    inner = [(before, after) for before in _ordered(DECLINED) for after in _ordered(TRANSITIONS[before] & DECLINED)]
+    outer = {
+        (_boxed(before), _boxed(after)): "conclusive decline" if after in DECLINED else WHY[after]
+        for before in Status
+        for after in _ordered(TRANSITIONS[before])
+        if (before, after) not in inner
+    }
+    lines = ["stateDiagram-v2", "    direction LR", "    [*] --> pending", "    state declined {"]
+    lines += [f"        {before} --> {after}: an earlier decline" for before, after in inner]
+    lines += ["    }", *(f"    {before} --> {after}: {why}" for (before, after), why in outer.items())]
+    return "\n".join(["```mermaid", *lines, "```"])
+
+
+def list_final_codes() -> str:
+    """Make the closed list: every code that ends a payment without money, under the status that it brings."""
+    rows = [["status", "codes"]]
+    for status in (Status.CANCELLED, Status.EXPIRED, Status.FAILED):
+        codes = sorted((code for code in KNOWN_FINAL if status_of(code) is status), key=_by_number)
+        rows.append([f"`{status}`", ", ".join(f"`{code}`" for code in codes)])
+    return _table(rows)
+
+
+def explain_classes() -> str:
+    """Make the table of what each class of codes means for the money."""
+    return _table([["class", "means"], *([f"`{name}`", meaning] for name, meaning in _CLASSES.items())])
+
+
+def explain_results() -> str:
+    """Make the table of result codes, in the order of their numbers."""
+    return _explain(sorted(RESULT_CODES.values(), key=lambda code: _by_number(code.code)))
+
+
+def explain_others() -> str:
+    """Make the table of API error codes and of our own words."""
+    others = [code for name, code in ALL_CODES.items() if name not in RESULT_CODES]
+    return _explain(sorted(others, key=lambda code: _by_number(code.code)))
+
+
+def status_of(code: str) -> Status:
+    """Name the status that a result code alone brings: pending where it proves and declines nothing."""
+    if code == SUCCESS:
+        return Status.COMPLETED
+    if code not in KNOWN_FINAL:
+        return Status.PENDING
+    if code in CANCELLING:
+        return Status.CANCELLED
+    return Status.EXPIRED if code in EXPIRING else Status.FAILED
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "transitions": tabulate_transitions,
+    "diagram": draw_transitions,
+    "final-codes": list_final_codes,
+    "code-classes": explain_classes,
+    "result-codes": explain_results,
+    "other-codes": explain_others,
+}
+
+
+def regenerate(page: str) -> str:
+    """Give the page with each marked block written anew."""
+    return _BLOCK.sub(lambda block: f"{block[1]}\n{BLOCKS[block['name']]()}\n\n{block[3]}", page)
+
+
+def find_stale() -> Iterable[tuple[Path, str]]:
+    """Give each page that is not what the code says, and what it should be."""
+    for path in sorted(HERE.glob("*.md")):
+        page = path.read_text(encoding="utf-8")
+        fresh = regenerate(page)
+        if fresh != page:
+            yield path, fresh
+
+
+def main(arguments: list[str]) -> int:
+    """Rewrite the stale pages, or with --check only name them."""
+    stale = list(find_stale())
+    for path, fresh in stale:
+        print(f"docs/{path.name}: {'stale' if '--check' in arguments else 'rewritten'}")
+        if "--check" not in arguments:
+            path.write_text(fresh, encoding="utf-8")
+    return 1 if stale and "--check" in arguments else 0
+
+
+def _explain(codes: Iterable[Code]) -> str:
+    rows = [["code", "class", "alone leads to", "the payer reads", "in Swahili", "for the developer"]]
+    for code in codes:
+        assert look_up(code.code).kind is code.kind
+        status = status_of(code.code) if code.code in RESULT_CODES else None
+        wait = f" (wait {code.wait_s} s)" if code.wait_s else ""
+        leads_to = f"`{status}`" if status else "–"
+        rows.append([f"`{code.code}`", f"`{code.kind}`{wait}", leads_to, code.english, code.swahili, code.advice])
+    return _table(rows)
+
+
+def _table(rows: list[list[str]]) -> str:
+    head, *body = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
+    return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
+
+
+def _ordered(statuses: frozenset[Status]) -> list[Status]:
+    return [status for status in Status if status in statuses]
+
+
+def _boxed(status: Status) -> str:
+    return "declined" if status in DECLINED else str(status)
+
+
+def _by_number(code: str) -> tuple[bool, int, str]:
+    return (not code.isdigit(), int(code) if code.isdigit() else 0, code)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

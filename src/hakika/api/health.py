@@ -1,0 +1,88 @@
+"""Whether the server lives, whether it can work, and what each error means."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from sqlalchemy import func, select
+
+from hakika import __version__
+from hakika.api.problems import describe
+from hakika.domain.errors import HakikaError, NotFound, StoreUnavailable
+from hakika.store.evidence import count_quarantine
+from hakika.store.tables import payments
+from hakika.store.transaction import Transaction
+
+router = APIRouter(tags=["health"])
+WORKER_LATE_MS = 30_000
+
+
+@router.get("/health")
+async def show_health() -> dict[str, str]:
+    """Answer as long as the process lives."""
+    return {"status": "ok", "version": __version__}
+
+
+@router.get("/ready")
+async def show_readiness(request: Request) -> Response:
+    """Answer 200 when the database answers and the worker goes round, else 503; with what waits."""
+    state = request.app.state
+    worker_late = state.clock() - state.worker.beat_at_ms > WORKER_LATE_MS * state.clock.speed
+    checks: dict[str, Any] = {"worker": "late" if worker_late else "ok", "spooled_callbacks": state.desk.waiting()}
+    try:
+        checks |= await state.ledger.store.read(_count)
+        checks["database"] = "ok"
+    except StoreUnavailable as error:
+        checks["database"] = error.detail
+    ready = checks["worker"] == checks["database"] == "ok"
+    return JSONResponse({"status": "ready" if ready else "not_ready", "checks": checks}, 200 if ready else 503)
+
+
+@router.get("/mpesa/callback/health")
+async def show_callback_health() -> dict[str, str]:
+    """Answer as integrations' own callback health routes do."""
+    return {"status": "healthy", "endpoint": "/mpesa/callback", "timestamp": datetime.now(UTC).isoformat()}
+
+
+@router.get("/v1/errors")
+async def list_errors() -> dict[str, Any]:
+    """List every error that this API answers with."""
+    return {"object": "list", "data": [describe(_blank(kind)) for kind in error_kinds()]}
+
+
+@router.get("/v1/errors/{code}")
+async def read_error(code: str) -> dict[str, Any]:
+    """Describe one error."""
+    for kind in error_kinds():
+        if kind.code == code:
+            return describe(_blank(kind))
+    raise NotFound(f"There is no error {code!r}.")
+
+
+def error_kinds(root: type[HakikaError] = HakikaError) -> list[type[HakikaError]]:
+    """All errors of the tree that stand for something of their own."""
+    kinds = [root] if "code" in vars(root) else []
+    for kind in root.__subclasses__():
+        kinds += error_kinds(kind)
+    return kinds
+
+
+def _blank(kind: type[HakikaError]) -> HakikaError:
+    error = HakikaError.__new__(kind)
+    HakikaError.__init__(error, (kind.__doc__ or kind.title).strip())
+    return error
+
+
+def _count(tx: Transaction) -> dict[str, int]:
+    rows = tx.all(
+        select(payments.c.status, func.count())
+        .where(payments.c.status.in_(["pending", "unresolved", "mispaid"]))
+        .group_by(payments.c.status)
+    )
+    frozen = tx.one(select(func.count()).select_from(payments).where(payments.c.frozen != ""))
+    return {
+        **{str(status): int(count) for status, count in (row._tuple() for row in rows)},
+        "frozen": int(frozen[0]) if frozen else 0,
+        "quarantined": count_quarantine(tx),
+    }

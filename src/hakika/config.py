@@ -1,0 +1,252 @@
+"""Settings: from the environment, a `.env` file or `hakika.toml`.
+
+The names that M-Pesa integrations use already (`MPESA_CONSUMER_KEY` …) work unchanged.
+Every rule that a combination of settings can break is checked before the server starts, and says its cure.
+"""
+
+import ipaddress
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from hakika.domain.errors import SettingError
+
+SANDBOX_PASSKEY = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"  # public: daraja.md §4
+SANDBOX_SHORTCODE = "174379"
+SIMULATOR_URL = "http://127.0.0.1:8900"
+NOWHERE = "https://callback.example.invalid"
+"""A well-formed origin that leads nowhere: Daraja checks the form, not whether anybody answers (daraja.md §2.3)."""
+
+# daraja.md §2.4: the twelve official addresses, and two that a library adds.
+SAFARICOM_IPS = (
+    "196.201.214.200,196.201.214.206,196.201.214.207,196.201.214.208,196.201.213.114,196.201.213.44,"
+    "196.201.212.127,196.201.212.138,196.201.212.129,196.201.212.136,196.201.212.74,196.201.212.69,"
+    "196.201.212.128,196.201.212.132"
+)
+
+_HOSTS = {
+    "simulator": SIMULATOR_URL,
+    "sandbox": "https://sandbox.safaricom.co.ke",
+    "production": "https://api.safaricom.co.ke",
+}
+
+
+class Environment(StrEnum):
+    """Which Daraja is asked."""
+
+    SIMULATOR = "simulator"
+    SANDBOX = "sandbox"
+    PRODUCTION = "production"
+
+
+def _named(*names: str) -> AliasChoices:
+    return AliasChoices(*(spelling for name in names for spelling in (name, name.lower())))
+
+
+class Settings(BaseSettings):
+    """All settings. Secrets are never shown."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", toml_file="hakika.toml", extra="ignore", populate_by_name=True, case_sensitive=False
+    )
+
+    consumer_key: str = Field("", validation_alias=_named("MPESA_CONSUMER_KEY"), repr=False)
+    """The Daraja app's consumer key."""
+    consumer_secret: str = Field("", validation_alias=_named("MPESA_CONSUMER_SECRET"), repr=False)
+    """The Daraja app's consumer secret."""
+    shortcode: str = Field("", validation_alias=_named("MPESA_SHORTCODE", "MPESA_BUSINESS_SHORTCODE"))
+    """The PayBill number, or for a till its store (head-office) number."""
+    till: str = Field("", validation_alias=_named("MPESA_TILL"))
+    """The till number, for Buy Goods; empty for a PayBill."""
+    passkey: str = Field("", validation_alias=_named("MPESA_PASSKEY"), repr=False)
+    """The Lipa na M-Pesa Online passkey of the shortcode."""
+    environment: Environment = Field(Environment.SANDBOX, validation_alias=_named("MPESA_ENVIRONMENT"))
+    """`simulator`, `sandbox` or `production`."""
+    base_url: str = Field("", validation_alias=_named("MPESA_BASE_URL"))
+    """Overrides Daraja's host: https, or http on loopback."""
+    callback_base_url: str = Field("", validation_alias=_named("CALLBACK_BASE_URL", "MPESA_CALLBACK_URL"))
+    """The public https origin under which this server is reached; a path in it is not used."""
+    allowed_ips: Annotated[tuple[str, ...], NoDecode] = Field(
+        tuple(SAFARICOM_IPS.split(",")), validation_alias=_named("MPESA_ALLOWED_IPS")
+    )
+    """Addresses that callbacks are expected from; others are flagged."""
+    database_url: str = Field("sqlite:///hakika.db", validation_alias=_named("DATABASE_URL"))
+    """`sqlite:///file` or `postgresql://…`."""
+    refuse_foreign_ips: bool = Field(default=False, validation_alias=_named("HAKIKA_REFUSE_FOREIGN_IPS"))
+    """Refuse callbacks from other addresses; they are kept as claims all the same."""
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias=_named("HAKIKA_TRUSTED_PROXIES"))
+    """Addresses or networks of proxies whose X-Forwarded-For is believed."""
+    no_public_url: bool = Field(default=False, validation_alias=_named("HAKIKA_NO_PUBLIC_URL"))
+    """Production without a callback URL, on purpose: queries do the work."""
+    api_key: str = Field("", validation_alias=_named("HAKIKA_API_KEY"), repr=False)
+    """An API key that works besides those in the database."""
+    secret_key: str = Field("", validation_alias=_named("HAKIKA_SECRET_KEY"), repr=False)
+    """Encrypts credentials in the database; made and kept beside it where empty."""
+    data_dir: Path = Field(Path(".hakika"), validation_alias=_named("HAKIKA_DATA_DIR"))
+    """Where the secret key, the spool and the lock of the server live."""
+    calls_per_minute: float = Field(120, gt=0, le=100_000, validation_alias=_named("HAKIKA_CALLS_PER_MINUTE"))
+    """The budget of Daraja calls of the account in these settings."""
+    queries_per_minute: float | None = Field(
+        None, gt=0, le=100_000, validation_alias=_named("HAKIKA_QUERIES_PER_MINUTE")
+    )
+    """The limit on queries within it; 5 in the sandbox unless set."""
+    log_format: str = Field("pretty", pattern="^(pretty|json)$", validation_alias=_named("HAKIKA_LOG_FORMAT"))
+    """`pretty` or `json`."""
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", validation_alias=_named("HAKIKA_LOG_LEVEL"))
+    """`debug`, `info`, `warning` or `error`."""
+    clock_speed: float = Field(1.0, gt=0, le=1000, validation_alias=_named("HAKIKA_CLOCK_SPEED"))
+    """How fast time passes, for demonstrations on the simulator."""
+    web_concurrency: int = Field(1, ge=1, validation_alias=_named("WEB_CONCURRENCY"))
+    """Server processes on this machine; SQLite allows one."""
+
+    @field_validator("allowed_ips", "trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class hands it in
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What a program hands in goes before the environment, that before `.env`, that before `hakika.toml`."""
+        return (init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls))
+
+    @property
+    def daraja_url(self) -> str:
+        """The host that is asked."""
+        return (self.base_url or _HOSTS[self.environment]).rstrip("/")
+
+    @property
+    def query_limit(self) -> float:
+        """Queries a minute: Safaricom's sandbox answers five (daraja.md §2.2)."""
+        if self.queries_per_minute is not None:
+            return self.queries_per_minute
+        return 5 if self.environment is Environment.SANDBOX else self.calls_per_minute
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is SQLite."""
+        return self.database_url.startswith("sqlite")
+
+    def callback_origin(self, own_origin: str = "") -> str:
+        """The origin of callback URLs. `own_origin` is where this server listens, which the simulator reaches."""
+        if self.callback_base_url:
+            parts = urlsplit(self.callback_base_url)
+            if parts.scheme == "https" or self.environment is Environment.SIMULATOR:
+                return f"{parts.scheme}://{parts.netloc}"
+        return own_origin if own_origin and self.environment is Environment.SIMULATOR else NOWHERE
+
+
+def daraja_urls(settings: Settings) -> dict[str, str]:
+    """The host of each environment; that of the settings' own may be overridden."""
+    return {**_HOSTS, str(settings.environment): settings.daraja_url}
+
+
+def read_settings(**given: object) -> Settings:
+    """Read and check all settings. Raises SettingError, naming setting, rule and cure."""
+    try:
+        settings = Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).upper() if first["loc"] else "settings"
+        raise SettingError(name, f"{first['msg']} (it is {first.get('input')!r}).", "See docs/settings.md.") from None
+    check_settings(settings)
+    return settings
+
+
+def check_settings(settings: Settings) -> None:
+    """Check what must fit together. Raises SettingError."""
+    _check_base_url(settings)
+    _check_addresses(settings)
+    if settings.environment is Environment.SIMULATOR:
+        return
+    if settings.clock_speed != 1:
+        raise SettingError("HAKIKA_CLOCK_SPEED", "only the simulator's time can run fast.", "Remove it.")
+    if settings.environment is Environment.PRODUCTION:
+        _check_production(settings)
+    if settings.is_sqlite and settings.web_concurrency > 1:
+        raise SettingError(
+            "WEB_CONCURRENCY", "SQLite has one writer: several server processes are refused.", "Use PostgreSQL, or 1."
+        )
+
+
+def check_credentials(settings: Settings) -> None:
+    """Check that the settings name an account, for a database that has none. Raises SettingError."""
+    for name, value in (
+        ("MPESA_CONSUMER_KEY", settings.consumer_key),
+        ("MPESA_CONSUMER_SECRET", settings.consumer_secret),
+        ("MPESA_SHORTCODE", settings.shortcode),
+        ("MPESA_PASSKEY", settings.passkey),
+    ):
+        if not value:
+            raise SettingError(
+                name,
+                "it is missing and the database has no account.",
+                "Set it, or add an account with `hakika accounts add`, or try `hakika demo`, which needs nothing.",
+            )
+
+
+def _check_base_url(settings: Settings) -> None:
+    parts = urlsplit(settings.daraja_url)
+    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+        return
+    raise SettingError(
+        "MPESA_BASE_URL", "credentials go there: it must be https, or http on loopback.", "Correct or remove it."
+    )
+
+
+def _check_addresses(settings: Settings) -> None:
+    for name, values in (
+        ("MPESA_ALLOWED_IPS", settings.allowed_ips),
+        ("HAKIKA_TRUSTED_PROXIES", settings.trusted_proxies),
+    ):
+        for value in values:
+            try:
+                ipaddress.ip_network(value, strict=False)
+            except ValueError:
+                raise SettingError(
+                    name, f"{value!r} is no address or network.", "Write them with commas between."
+                ) from None
+
+
+def _check_production(settings: Settings) -> None:
+    if settings.passkey == SANDBOX_PASSKEY or settings.shortcode == SANDBOX_SHORTCODE:
+        setting = "MPESA_PASSKEY" if settings.passkey == SANDBOX_PASSKEY else "MPESA_SHORTCODE"
+        raise SettingError(
+            setting,
+            "it is the public sandbox's, and this is production.",
+            "Set your own, from Safaricom's go-live mail.",
+        )
+    if settings.no_public_url and not settings.callback_base_url:
+        return
+    parts = urlsplit(settings.callback_base_url)
+    if parts.scheme != "https" or not parts.hostname or _is_loopback(parts.hostname):
+        raise SettingError(
+            "CALLBACK_BASE_URL",
+            "Safaricom posts results only to a public https address.",
+            "Set it to https://your.domain, or set HAKIKA_NO_PUBLIC_URL=1 to work by queries alone.",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,30 @@
+"""The page on which people hold the phones: three static files, nothing from anywhere else."""
+
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+STATIC = Path(__file__).parent / "static"
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+def page_routes() -> list[BaseRoute]:
+    """List the page, for all phones or for one, and its files."""
+    return [
+        Route("/simulator", show_page),
+        Route("/simulator/phone/{msisdn}", show_page),
+        Mount("/simulator/static", StaticFiles(directory=STATIC)),
+    ]
+
+
+async def show_page(_: Request) -> Response:
+    """Show the phones; the script reads from the address which of them."""
+    return FileResponse(STATIC / "page.html", headers=HEADERS)
