@@ -23,7 +23,7 @@ from hakika.domain.errors import SettingError
 
 SANDBOX_PASSKEY = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"  # public: daraja.md §4
 SANDBOX_SHORTCODE = "174379"
-SIMULATOR_URL = "http://127.0.0.1:8900"
+SIMULATOR_URL = "http://127.0.0.1:8790"
 NOWHERE = "https://callback.example.invalid"
 """A well-formed origin that leads nowhere: Daraja checks the form, not whether anybody answers (daraja.md §2.3)."""
 

@@ -76,13 +76,13 @@ def _blank(kind: type[HakikaError]) -> HakikaError:
 
 def _count(tx: Transaction) -> dict[str, int]:
     rows = tx.all(
-        select(payments.c.status, func.count())
+        select(payments.c.status, func.count().label("amount"))
         .where(payments.c.status.in_(["pending", "unresolved", "mispaid"]))
         .group_by(payments.c.status)
     )
     frozen = tx.one(select(func.count()).select_from(payments).where(payments.c.frozen != ""))
     return {
-        **{str(status): int(count) for status, count in (row._tuple() for row in rows)},
+        **{str(row.status): int(row.amount) for row in rows},
         "frozen": int(frozen[0]) if frozen else 0,
         "quarantined": count_quarantine(tx),
     }

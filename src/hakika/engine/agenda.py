@@ -60,8 +60,11 @@ def _plan_sending(row: PaymentRow, facts: Facts, now_ms: int, hint: Hint) -> int
 
 
 def _plan_query(row: PaymentRow, facts: Facts, now_ms: int, hint: Hint, arrive: CallbacksArrive) -> int:
-    if hint.confirm:
-        return _confirm_at(row, now_ms)
+    planned_at_ms = _plan_next_query(row, facts, now_ms, arrive)
+    return min(planned_at_ms, _confirm_at(row, now_ms)) if hint.confirm else planned_at_ms
+
+
+def _plan_next_query(row: PaymentRow, facts: Facts, now_ms: int, arrive: CallbacksArrive) -> int:
     prompted_at_ms = row.prompted_at_ms or row.sending_at_ms or row.created_at_ms
     give_up_at_ms = schedule.give_up_at(row.created_at_ms, prompted_at_ms, unsure=False)
     if facts.query_declines:

@@ -42,7 +42,8 @@ def apply(
         _, more, follow_ups = _fold_round(tx, statements, around, follow_ups)
         touched += more
     _publish(tx, statements.events, touched)
-    return [Recorded(answer.row, answer.event) if isinstance(answer, Case) else answer for answer in answers]
+    latest = {case.row.id: case.row for case in touched}
+    return [Recorded(latest[answer.row.id], answer.event) if isinstance(answer, Case) else answer for answer in answers]
 
 
 _Answer = Case | Recorded | HakikaError
@@ -59,7 +60,7 @@ def _fold_round(
         case = find_case(cases, piece)
         if case is None:
             strangers.append(piece)
-        refusal = piece.guard(case.row, case.facts) if piece.guard and case else None
+        refusal = _judge(case, piece, around) if case else None
         if case and not refusal:
             case.heard.append(stamp_trust(case, piece, around))
         answers.append(refusal or case or _unknown(piece))
@@ -72,6 +73,17 @@ def _fold_round(
     follow_ups = _follow(tx, statements, touched)
     _write(tx, statements.payments, touched)
     return answers, touched, follow_ups
+
+
+def _judge(case: Case, piece: Evidence, around: Surroundings) -> HakikaError | None:
+    """Whether a decision still holds, after all that this batch has said of its payment so far."""
+    if piece.guard is None:
+        return None
+    so_far = Case(case.row)
+    so_far.heard = case.heard
+    if so_far.heard:
+        conclude(so_far, around)
+    return piece.guard(so_far.row, so_far.facts)
 
 
 def _unknown(piece: Evidence) -> Recorded | HakikaError:

@@ -1,6 +1,7 @@
 """The first half of folding: which payment a piece of evidence is about, whether to trust it, and keeping it."""
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 
 import msgspec
 
@@ -56,17 +57,23 @@ def find_case(cases: Mapping[str, Case], piece: Evidence) -> Case | None:
 def stamp_trust(case: Case, piece: Evidence, around: Surroundings) -> Evidence:
     """Trust a callback only on its payment's own path, and from its payment's own shortcode."""
     reading = piece.reading
-    if not isinstance(reading, said.CallbackReceived | said.CallbackUnreadable) or not reading.trusted:
+    if not isinstance(reading, said.CallbackReceived | said.CallbackUnreadable):
         return piece
-    flags = reading.flags
     expected = around.shortcodes.get(case.row.account)
-    foreign = piece.origin.shortcode and expected and piece.origin.shortcode not in expected
-    if foreign:
-        flags = (*flags, "shortcode_mismatch")
-    elif piece.token == case.row.token:
+    if reading.trusted and piece.origin.shortcode and expected and piece.origin.shortcode not in expected:
+        return _distrust(piece, reading, "shortcode_mismatch")
+    if reading.trusted and piece.token == case.row.token:
         return piece
-    stamped = msgspec.structs.replace(reading, trusted=False, flags=flags)
-    return msgspec.structs.replace(piece, reading=stamped)
+    return _distrust(piece, reading)
+
+
+def _distrust(piece: Evidence, reading: said.CallbackReceived | said.CallbackUnreadable, *flags: str) -> Evidence:
+    # A claim is another piece than the same bytes believed: whichever came first, the other is no copy of it.
+    return msgspec.structs.replace(
+        piece,
+        reading=msgspec.structs.replace(reading, trusted=False, flags=(*reading.flags, *flags)),
+        identity=":".join((piece.identity, "claim", *flags)),
+    )
 
 
 def keep(tx: Transaction, statements: EvidenceStatements, touched: Sequence[Case], now_ms: int) -> None:
@@ -102,7 +109,7 @@ def quarantine(tx: Transaction, statements: EvidenceStatements, strangers: Seque
         for piece in strangers
         if not piece.payment
     ]
-    tx.write_rows(statements.park, parked)
+    tx.write_rows(statements.park, sorted(parked, key=itemgetter(0)))  # in one order on all nodes: no deadlock
 
 
 def adopt(tx: Transaction, statements: EvidenceStatements, cases: Mapping[str, Case]) -> list[tuple[int, Evidence]]:

@@ -98,6 +98,7 @@ class Ledger:
         try:
             return await self.store.write(job)
         except StoreUnavailable as error:
+            log.warning("store_unavailable", pieces=len(taken), error=error.detail)
             if not taken:  # it failed before the job ran: those who wait are told all the same
                 taken += [self._waiting.popleft() for _ in range(len(self._waiting))]
             return [error] * len(taken)

@@ -19,7 +19,15 @@ from hakika.engine.collect import Collector, is_over, is_too_late
 from hakika.engine.health import CallbackHealth
 from hakika.engine.notices import Notices
 from hakika.store.opening import Store
-from hakika.store.payments import PaymentRow, accounts_due, find_due, hasten_queries, next_due_at, set_due
+from hakika.store.payments import (
+    PaymentRow,
+    accounts_due,
+    find_due,
+    hasten_queries,
+    lease_queries,
+    next_due_at,
+    set_due,
+)
 from hakika.store.transaction import Transaction
 
 log = structlog.get_logger("hakika.worker")
@@ -113,9 +121,11 @@ class Worker:
 
     def _take(self, tx: Transaction) -> list[PaymentRow]:
         now_ms = self._clock()
+        known = {account.id for account in self._accounts.known()}
         taken: list[PaymentRow] = []
         for account in accounts_due(tx, now_ms):
-            taken += self._take_for(tx, account, now_ms)
+            if account in known:  # else another node added it just now: it is known at the next look
+                taken += self._take_for(tx, account, now_ms)
         return taken
 
     def _take_for(self, tx: Transaction, account: str, now_ms: int) -> list[PaymentRow]:
@@ -132,7 +142,7 @@ class Worker:
             grant = self._budgets.grant(tx, account, len(pushes), len(queries))
             pushes, queries = pushes[: grant.pushes], queries[: grant.queries]
         set_due(tx, [row.id for row in (*pushes, *free)], now_ms + SENDING_LEASE_MS)
-        set_due(tx, [row.id for row in queries], now_ms + QUERY_LEASE_MS)
+        lease_queries(tx, [row.id for row in queries], now_ms, now_ms + QUERY_LEASE_MS)
         return [*pushes, *free, *queries]
 
     def _notice(self, row: PaymentRow) -> None:

@@ -1,4 +1,4 @@
-"""The simulator's own REST interface, for people, scripts and the page: what to answer, what goes wrong, what happened."""
+"""The simulator's own REST interface: what to answer, what goes wrong, and what happened so far."""
 
 from typing import Any
 from urllib.parse import urlsplit

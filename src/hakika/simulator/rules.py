@@ -9,7 +9,6 @@ from typing import Any
 from hakika.simulator.orders import Misused, read_code, read_number
 from hakika.simulator.outcomes import ANSWERS
 
-
 MEDIAN_MS = 2_000
 SIGMA = 0.6
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, literal_column, select, update
 
 from hakika.store.tables import evidence, quarantine, receipts, reference_claims
 from hakika.store.transaction import Dialect, Lookup, Rows, Transaction
@@ -67,7 +67,7 @@ class EvidenceStatements:
         )
         self.receipt_owners: Lookup = dialect.lookup(select(receipts.c.receipt, receipts.c.payment), receipts.c.receipt)
         self.parked_for: Lookup = dialect.lookup(
-            select(*quarantine.columns).where(parked.adopted_by == "").order_by(parked.id),
+            select(*quarantine.columns).where(parked.adopted_by == literal_column("''")).order_by(parked.id),
             parked.checkout_request_id,
         )
 

@@ -172,10 +172,17 @@ def set_due(tx: Transaction, payment_ids: Sequence[str], due_at_ms: int) -> None
         tx.execute(update(table).where(table.c.id.in_(payment_ids)).values(due_at_ms=due_at_ms))
 
 
+def lease_queries(tx: Transaction, payment_ids: Sequence[str], now_ms: int, until_ms: int) -> None:
+    """Somebody asks about these now. That they are asked counts from now on, not from the answer."""
+    if payment_ids:
+        leased = update(table).where(table.c.id.in_(payment_ids))
+        tx.execute(leased.values(due_at_ms=until_ms, queried_at_ms=now_ms))
+
+
 def hasten_queries(tx: Transaction, account: str, now_ms: int) -> int:
     """Make every prompted, pending payment of an account due now; returns how many."""
-    result = tx.execute(
-        update(table)
+    waiting = (
+        select(table.c.id)
         .where(
             table.c.account == account,
             table.c.status == "pending",
@@ -183,9 +190,12 @@ def hasten_queries(tx: Transaction, account: str, now_ms: int) -> int:
             table.c.queries == 0,
             table.c.due_at_ms > now_ms,
         )
-        .values(due_at_ms=now_ms)
+        .order_by(table.c.id)
     )
-    return int(result.rowcount)
+    # What is locked is being folded right now, and is planned anew by whoever folds it.
+    ids = [str(row[0]) for row in tx.all(tx.dialect.for_update(waiting, skip_locked=True))]
+    set_due(tx, ids, now_ms)
+    return len(ids)
 
 
 def set_awaited(tx: Transaction, payment_id: str, until_ms: int) -> None:

@@ -260,8 +260,9 @@ def _transaction(connection: Connection, dialect: SqliteDialect) -> Transaction:
 
 
 def _is_database_error(error: Exception) -> bool:
+    """Whether the database itself failed: locked, full, broken; not what we asked of it."""
     cause = error.orig if isinstance(error, DBAPIError) else error
-    return isinstance(cause, sqlite3.Error) and not isinstance(cause, sqlite3.IntegrityError)
+    return isinstance(cause, sqlite3.OperationalError) or type(cause) is sqlite3.DatabaseError
 
 
 @contextlib.contextmanager
