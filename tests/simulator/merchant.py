@@ -21,7 +21,7 @@ def password(account: Account, timestamp: str = TIMESTAMP) -> str:
     return b64encode(f"{account.shortcode}{account.passkey}{timestamp}".encode()).decode()
 
 
-def basic(key: str = "sim-key", secret: str = "sim-secret") -> dict[str, str]:
+def basic(key: str = PAYBILL.key, secret: str = PAYBILL.secret) -> dict[str, str]:
     """Make the header that asks for a token."""
     return {"Authorization": "Basic " + b64encode(f"{key}:{secret}".encode()).decode()}
 

@@ -178,7 +178,7 @@ def test_a_phone_without_a_rule_goes_back_to_people(merchant: Merchant) -> None:
     """A removed rule no longer answers; the default rule answers for all that have none."""
     network = merchant.network
     network.set_rule(PAYER, {"answer": "pay"})
-    network.set_rule(PAYER, None)
+    network.remove_rule(PAYER)
     assert network.rule(PAYER) is None
     network.set_rule("default", {"answer": "no_funds"})
     assert network.rule(PAYER) == {"answers": {"no_funds": 1.0}, "median_ms": 2_000, "sigma": 0.6}

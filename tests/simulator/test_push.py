@@ -9,7 +9,7 @@ from hakika.simulator import PAYBILL, TILL, Account, Network, Settings
 from tests.simulator.merchant import PUSH, TIMESTAMP, Merchant, callback, document, password, push_body
 
 
-def refusal(merchant: Merchant, **fields: object) -> str:
+def refusal(merchant: Merchant, **fields: Any) -> str:
     """Push with some fields changed, and read the message of the refusal."""
     read = document(merchant.push(**fields))
     assert read["requestId"]

@@ -89,7 +89,7 @@ class Collector:
         """Prompt the phone."""
         account, attempt = self._accounts.get(row.account), facts.push[0] + 1
         started = PushStarted(self._clock(), attempt)
-        await self._decide(row, started, f"push:{attempt}:started", _still_at(facts))
+        await self._decide(row, started, f"push:{attempt}:started", self._may_start(facts))
         order = PushOrder(
             amount=row.amount,
             phone=row.phone,
@@ -140,6 +140,16 @@ class Collector:
         reason = "The push's answer was lost and nothing else came." if unsure else "A day of queries said nothing."
         await self._decide(row, GaveUp(self._clock(), reason), "gave_up", _still_at(facts))
         return "gave_up"
+
+    def _may_start(self, facts: Facts) -> Guard:
+        still = _still_at(facts)
+
+        def judge(row: PaymentRow, now: Facts) -> HakikaError | None:
+            # Judged when it is stored: a database that made us wait must not make the prompt a late one.
+            late = is_too_late(row, now, self._clock())
+            return NothingToDo(f"It is too late to send {row.id}.") if late else still(row, now)
+
+        return judge
 
     async def _decide(self, row: PaymentRow, reading: AnyReading, identity: str, guard: Guard) -> None:
         await self._ledger.record(Evidence(reading, identity, payment=row.id, guard=guard))

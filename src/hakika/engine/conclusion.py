@@ -51,9 +51,11 @@ def conclude(case: Case, around: Surroundings) -> None:
     event_type = event_of(case.seen, seen)
     if event_type:
         changes["sequence"] = case.row.sequence + 1
-    row = case.row._replace(**changes, **_shown(seen, facts))
-    due_at_ms = plan_next(row, seen, facts, around.now_ms, _hint_of(case), around.callbacks_arrive)
-    case.row, case.facts, case.seen = row._replace(due_at_ms=due_at_ms), facts, seen
+    row = case.row._replace(due_at_ms=None, **changes, **_shown(seen, facts))
+    if seen.status not in PAID:
+        due_at_ms = plan_next(row, seen, facts, around.now_ms, _hint_of(case), around.callbacks_arrive)
+        row = row._replace(due_at_ms=due_at_ms)
+    case.row, case.facts, case.seen = row, facts, seen
     if event_type:
         case.event = make_event(case.row, event_type, around)
 

@@ -19,7 +19,7 @@ from hakika.engine.conclusion import conclude
 from hakika.engine.intake import adopt, find_case, keep, lock_cases, quarantine, stamp_trust
 from hakika.engine.receipts import settle_receipts
 from hakika.store.events import EventStatements, publish
-from hakika.store.evidence import EvidenceStatements, claim_reference, free_references, mark_adopted
+from hakika.store.evidence import EvidenceStatements, claim_reference, free_reference, mark_adopted
 from hakika.store.payments import FOLDED, PaymentStatements, find_rivals
 from hakika.store.transaction import Dialect, Transaction
 
@@ -102,15 +102,13 @@ def _follow(tx: Transaction, statements: Statements, touched: Sequence[Case]) ->
     for number, piece in adopt(tx, statements.evidence, named):
         mark_adopted(tx, [number], piece.payment)
         follow_ups.append(piece)
-    freed = []
     for case in touched:
         status, row = case.seen.status, case.row
         if status in DECLINED and row.holds_reference:
-            freed.append(row.id)
+            free_reference(tx, row.account, row.reference, row.id)
             case.row = row._replace(holds_reference=False)
         elif status in PAID and not row.holds_reference and not row.allow_repeat and row.status != case.before.status:
             follow_ups += _meet_rivals(tx, case)
-    free_references(tx, freed)
     return follow_ups
 
 

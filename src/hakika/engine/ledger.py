@@ -97,14 +97,14 @@ class Ledger:
         """Run a job. → its answers, or None when the batch must be tried one by one."""
         try:
             return await self.store.write(job)
-        except StoreUnavailable as error:
-            log.warning("store_unavailable", pieces=len(taken), error=error.detail)
+        except Exception as error:  # noqa: BLE001 - one bad piece must not take the others with it
+            if taken and not isinstance(error, StoreUnavailable):
+                log.warning("batch_failed", pieces=len(taken), error=repr(error))
+                return None
+            log.warning("store_unavailable", pieces=len(taken), error=str(error))
             if not taken:  # it failed before the job ran: those who wait are told all the same
                 taken += [self._waiting.popleft() for _ in range(len(self._waiting))]
-            return [error] * len(taken)
-        except Exception as error:  # noqa: BLE001 - one bad piece must not take the others with it
-            log.warning("batch_failed", pieces=len(taken), error=repr(error))
-            return None
+            return [StoreUnavailable(str(error)) for _ in taken]
 
     async def _commit_one_by_one(self, taken: list[_Waiting]) -> None:
         for evidence, answer in taken:

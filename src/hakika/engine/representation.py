@@ -1,5 +1,6 @@
 """A payment as the world sees it: the one shape in the API, in events and in the CLI."""
 
+import functools
 from datetime import UTC, datetime
 from typing import Any
 
@@ -101,7 +102,12 @@ def as_dict(row: PaymentRow) -> dict[str, Any]:
 
 def iso(at_ms: int) -> str:
     """UTC milliseconds → `2026-11-21T06:30:00.123Z`."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return f"{_iso_second(at_ms // 1000)}.{at_ms % 1000:03d}Z"
+
+
+@functools.lru_cache(4096)
+def _iso_second(at_s: int) -> str:
+    return datetime.fromtimestamp(at_s, UTC).isoformat()[:-6]
 
 
 def _result_of(code: str) -> Result:

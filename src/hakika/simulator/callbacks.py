@@ -111,7 +111,7 @@ class Outbox:
 def write_body(push: Push, other_receipt: str) -> bytes:
     """Write a callback as Daraja does."""
     contradicted = push.faults.get("callback_contradicts")
-    code = contradicted.text("result_code") if contradicted else push.code
+    code = contradicted.text("says") if contradicted else push.code
     callback: dict[str, Any] = {
         "MerchantRequestID": push.merchant_request_id,
         "CheckoutRequestID": push.checkout_request_id,

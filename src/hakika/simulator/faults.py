@@ -57,9 +57,9 @@ def shape(doc: str, *choices: str) -> dict[str, Parameter]:
     return {"shape": Parameter(choices[0], doc, choices)}
 
 
-def code(default: str) -> dict[str, Parameter]:
+def says(default: str) -> dict[str, Parameter]:
     """Say which result code a fault tells."""
-    return {"result_code": Parameter(default, "what it says instead of the truth")}
+    return {"says": Parameter(default, "the result code that it tells instead of the true one")}
 
 
 TABLE = (
@@ -83,7 +83,7 @@ TABLE = (
         "The callback waits until another payment's callback has overtaken it.",
         {"hold_ms": Parameter(30_000, "how long it waits at most")},
     ),
-    Kind("callback_contradicts", "payment", "The callback tells another result than happened.", code("1032")),
+    Kind("callback_contradicts", "payment", "The callback tells another result than happened.", says("1032")),
     Kind(
         "callback_amount",
         "payment",
@@ -92,7 +92,7 @@ TABLE = (
     ),
     Kind("callback_receipt_repeated", "payment", "The callback carries the receipt of the last other payment."),
     Kind("callback_phone_masked", "payment", "The callback masks the payer's number: 0722000***."),
-    Kind("query_contradicts", "payment", "Queries tell another result than happened.", code("1037")),
+    Kind("query_contradicts", "payment", "Queries tell another result than happened.", says("1037")),
     Kind("push_cut", "payment", "The push is accepted, but the connection is cut before its answer."),
     Kind(
         "push_error_after_acceptance",

@@ -134,16 +134,21 @@ class Network:
         self._world.outbox.plan(push)
         return push.document(now_ms)
 
-    def set_rule(self, msisdn: str, document: Mapping[str, Any] | None) -> None:
-        """Let a rule answer for a phone, or for "default"; None hands it back to people."""
-        phones = self._world.phones
-        rule = None if document is None else read_rule(document)
+    def set_rule(self, msisdn: str, document: object) -> None:
+        """Let a rule answer for a phone, or for "default": all phones that have no rule of their own."""
+        rule, phones = read_rule(document), self._world.phones
         if msisdn == "default":
             phones.default_rule = rule
-        elif rule is None:
-            phones.remove_rule(msisdn)
         else:
             phones.set_rule(msisdn, rule)
+
+    def remove_rule(self, msisdn: str) -> None:
+        """Hand a phone, or "default", back to people."""
+        phones = self._world.phones
+        if msisdn == "default":
+            phones.default_rule = None
+        else:
+            phones.remove_rule(msisdn)
 
     def rule(self, msisdn: str) -> dict[str, Any] | None:
         """Show the rule that would answer for a phone; None is a person."""

@@ -46,7 +46,7 @@ def limit_queries(world: World, now_ms: int) -> None:
 def describe(push: Push, now_ms: int) -> dict[str, str]:
     """Say how a push ended, or that it has not: never the receipt, the amount or the phone."""
     contradicted = push.faults.get("query_contradicts")
-    code = contradicted.text("result_code") if contradicted else push.code
+    code = contradicted.text("says") if contradicted else push.code
     if not push.is_settled(now_ms):
         code = STILL_PROCESSING
     return {

@@ -40,12 +40,14 @@ class Rule:
         return {"answers": dict(self.answers), "median_ms": self.median_ms, "sigma": self.sigma}
 
 
-def read_rule(document: Mapping[str, Any]) -> Rule:
+def read_rule(document: object) -> Rule:
     """Read `{"answer": "pay"}` or `{"answers": {"pay": 0.75, "1032": 0.25}, "median_ms": 15000, "sigma": 0.6}`."""
+    if not isinstance(document, dict):
+        raise Misused('a rule is an object: {"answer": "pay"}')
     unknown = set(document) - {"answer", "answers", "median_ms", "sigma"}
     if unknown:
         raise Misused(f"unknown in a rule: {', '.join(sorted(unknown))}")
-    answers = document.get("answers", {document["answer"]: 1} if "answer" in document else None)
+    answers = {read_answer(document["answer"]): 1} if "answer" in document else document.get("answers")
     if not isinstance(answers, dict) or not answers:
         raise Misused('a rule needs "answer" or "answers", by weight')
     weights = {read_answer(name): read_number(weight, "a weight", 0.0) for name, weight in answers.items()}

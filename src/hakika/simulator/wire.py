@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -29,9 +29,9 @@ class Request:
     @classmethod
     def read(cls, method: str, target: str, headers: Mapping[str, str], body: bytes, now_ms: int, number: int) -> Self:
         """Split the target into path and query and make the names of headers lower case."""
-        split = urlsplit(target)
+        path, _, query = target.partition("?")
         lowered = {name.lower(): value for name, value in headers.items()}
-        return cls(method.upper(), split.path, dict(parse_qsl(split.query)), lowered, body, now_ms, number)
+        return cls(method.upper(), path, dict(parse_qsl(query)), lowered, body, now_ms, number)
 
     @property
     def request_id(self) -> str:

@@ -7,10 +7,10 @@ of their numbers, so a reader that has seen number n will never be shown a small
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import and_, insert, literal, literal_column, select, update
+from sqlalchemy import BigInteger, Insert, bindparam, cast, insert, literal_column, select, update
 
 from hakika.store.tables import deliveries, endpoints, event_counter, events
-from hakika.store.transaction import Dialect, Rows, Transaction
+from hakika.store.transaction import Dialect, Fixed, Rows, Transaction
 
 
 class EventRow(NamedTuple):
@@ -26,40 +26,37 @@ class EventRow(NamedTuple):
 
 
 class EventStatements:
-    """The hot statement on events, compiled for one database."""
+    """The hot statements on events, compiled for one database."""
 
     def __init__(self, dialect: Dialect) -> None:
         self.insert: Rows = dialect.insert_rows(events, list(events.columns))
+        counter = update(event_counter).values(number=event_counter.c.number + bindparam("count"))
+        self.bump: Fixed = dialect.fix(counter.returning(event_counter.c.number))
+        self.owe: Fixed = dialect.fix(_owe_deliveries())
 
 
 def publish(tx: Transaction, statements: EventStatements, unnumbered: Sequence[EventRow]) -> list[EventRow]:
     """Number the events, store them, and owe each to every active endpoint. The last thing before COMMIT."""
     if not unnumbered:
         return []
-    counter = update(event_counter).values(number=event_counter.c.number + len(unnumbered))
-    row = tx.execute(counter.returning(event_counter.c.number)).one()
-    first = int(row[0]) - len(unnumbered) + 1
+    last = tx.run(statements.bump, count=len(unnumbered)).fetchall()[0][0]
+    first = last - len(unnumbered) + 1
     numbered = [event._replace(number=first + place) for place, event in enumerate(unnumbered)]
     tx.write_rows(statements.insert, numbered)
-    _owe_deliveries(tx, first, numbered[-1].number, numbered[-1].at_ms)
+    tx.run(statements.owe, first=first, last=last, due_at_ms=numbered[0].at_ms)
     return numbered
 
 
-def _owe_deliveries(tx: Transaction, first: int, last: int, now_ms: int) -> None:
+def _owe_deliveries() -> Insert:
+    due_at_ms = cast(bindparam("due_at_ms"), BigInteger)
     owed = (
-        select(events.c.number, endpoints.c.id, literal("waiting"), literal_column("0"), literal(now_ms))
+        select(events.c.number, endpoints.c.id, literal_column("'waiting'"), literal_column("0"), due_at_ms)
         .select_from(events)
         .join(endpoints, endpoints.c.active)
-        .where(and_(events.c.number >= first, events.c.number <= last))
+        .where(events.c.number.between(bindparam("first"), bindparam("last")))
     )
-    into = [
-        deliveries.c.event,
-        deliveries.c.endpoint,
-        deliveries.c.status,
-        deliveries.c.attempts,
-        deliveries.c.due_at_ms,
-    ]
-    tx.execute(insert(deliveries).from_select(into, owed))
+    into = ["event", "endpoint", "status", "attempts", "due_at_ms"]
+    return insert(deliveries).from_select(into, owed)
 
 
 def list_events(tx: Transaction, payment_id: str) -> list[EventRow]:

@@ -128,7 +128,11 @@ def claim_reference(tx: Transaction, account: str, reference: str, payment_id: s
     return payment_id
 
 
-def free_references(tx: Transaction, payment_ids: Sequence[str]) -> None:
-    """Give back what these payments hold: they ended without money."""
-    if payment_ids:
-        tx.execute(delete(reference_claims).where(reference_claims.c.payment.in_(payment_ids)))
+def free_reference(tx: Transaction, account: str, reference: str, payment_id: str) -> None:
+    """Give back the claim that a payment holds: it ended without money."""
+    claims = reference_claims.c
+    tx.execute(
+        delete(reference_claims).where(
+            claims.account == account, claims.reference == reference, claims.payment == payment_id
+        )
+    )

@@ -18,11 +18,11 @@ from sqlalchemy.dialects.postgresql import dialect as postgres_dialect
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import Column, Table
-from sqlalchemy.sql import ColumnElement, Select, bindparam, column, literal_column
+from sqlalchemy.sql import ClauseElement, ColumnElement, Select, bindparam, column, literal_column
 from sqlalchemy.types import LargeBinary
 
 from hakika.domain.errors import StoreUnavailable
-from hakika.store.transaction import Cursor, Lookup, Rows, Transaction, Values, identity_of
+from hakika.store.transaction import Cursor, Fixed, Lookup, Rows, Transaction, Values, identity_of
 
 T = TypeVar("T")
 Job = Callable[[Transaction], T]
@@ -40,20 +40,21 @@ class PostgresDialect:
 
     def insert_rows(self, table: Table, columns: Sequence[Column[Any]], *, on_conflict: str = "") -> Rows:
         """See Dialect.insert_rows."""
-        given = _recordset(columns)
-        source = select(*(_read(given, wanted) for wanted in columns))
+        names = [wanted.name for wanted in columns]
+        written = [*columns, table.c[on_conflict]] if on_conflict == "copies" else columns
+        given = _recordset(written)
+        source = select(*(_read(given, wanted) for wanted in written))
         statement: Any = upsert(table)
         if on_conflict == "nothing":
             statement = statement.on_conflict_do_nothing()
         elif on_conflict:
-            keys = identity_of(table)
-            # One batch may hold the same key twice, and one statement may not touch a row twice.
-            source = source.distinct(*(given.c[key] for key in keys))
+            copies = table.c[on_conflict] + statement.excluded[on_conflict]
+            least = func.least(table.c.reading.collate("C"), statement.excluded.reading.collate("C"))
             statement = statement.on_conflict_do_update(
-                index_elements=keys, set_={on_conflict: table.c[on_conflict] + literal_column("1")}
+                index_elements=identity_of(table), set_={on_conflict: copies, "reading": least}
             )
-        names = [wanted.name for wanted in columns]
-        return _one(statement.from_select(names, source), names)
+        statement = statement.from_select([wanted.name for wanted in written], source)
+        return _one(statement, names, identity_of(table) if on_conflict == "copies" else [])
 
     def update_rows(self, table: Table, key: Column[Any], columns: Sequence[Column[Any]]) -> Rows:
         """See Dialect.update_rows."""
@@ -67,6 +68,11 @@ class PostgresDialect:
         keys = cast(bindparam("keys"), ARRAY(Text))
         compiled = statement.where(column == func.any(keys)).compile(dialect=_DIALECT)
         return Lookup(str(compiled), _run_lookup)
+
+    def fix(self, statement: ClauseElement) -> Fixed:
+        """See Dialect.fix."""
+        compiled: Any = statement.compile(dialect=_DIALECT)
+        return Fixed(str(compiled), tuple(compiled.positiontup))
 
     def for_update(self, statement: Select[Any], *, skip_locked: bool = False) -> Select[Any]:
         """Lock what is read; NO KEY, because nothing refers to our keys."""
@@ -96,14 +102,25 @@ def _read(given: Any, wanted: Column[Any]) -> ColumnElement[Any]:
     return func.decode(value, literal_column("'base64'")) if isinstance(wanted.type, LargeBinary) else value
 
 
-def _one(statement: Any, names: list[str]) -> Rows:
+def _one(statement: Any, names: list[str], identity: Sequence[str] = ()) -> Rows:
     compiled = statement.compile(dialect=_DIALECT)
 
     def run(cursor: Cursor, sql: str, values: Sequence[Values]) -> None:
-        rows = [dict(zip(names, row, strict=True)) for row in values]
+        rows: Sequence[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in values]
+        rows = _count_copies(rows, identity) if identity else rows
         cursor.execute(sql, (msgspec.json.encode(rows).decode(),))
 
     return Rows(str(compiled), tuple(names), run)
+
+
+def _count_copies(rows: Sequence[dict[str, Any]], identity: Sequence[str]) -> list[dict[str, Any]]:
+    """One row for each identity: one statement may not touch a row twice."""
+    counted: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        first = counted.setdefault(tuple(row[name] for name in identity), row)
+        first["copies"] = first.get("copies", 0) + 1
+        first["reading"] = min(first["reading"], row["reading"])
+    return list(counted.values())
 
 
 def _run_lookup(cursor: Cursor, sql: str, keys: Sequence[str]) -> list[Values]:

@@ -22,10 +22,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, QueuePool
 from sqlalchemy.schema import Column, Table
-from sqlalchemy.sql import ColumnElement, Select, bindparam, literal_column
+from sqlalchemy.sql import ClauseElement, ColumnElement, Select, bindparam, literal_column
 
 from hakika.domain.errors import HakikaError, StoreUnavailable
-from hakika.store.transaction import Cursor, Lookup, Rows, Transaction, Values, identity_of
+from hakika.store.transaction import Cursor, Fixed, Lookup, Rows, Transaction, Values, identity_of
 
 T = TypeVar("T")
 Job = Callable[[Transaction], T]
@@ -46,9 +46,10 @@ class SqliteDialect:
         if on_conflict == "nothing":
             statement = statement.on_conflict_do_nothing()
         elif on_conflict:
+            least = func.min(table.c.reading, statement.excluded.reading)
             statement = statement.on_conflict_do_update(
                 index_elements=identity_of(table),
-                set_={on_conflict: table.c[on_conflict] + literal_column("1")},
+                set_={on_conflict: table.c[on_conflict] + literal_column("1"), "reading": least},
             )
         return _many(statement, [column.name for column in columns])
 
@@ -63,6 +64,11 @@ class SqliteDialect:
         given = func.json_each(bindparam("keys")).table_valued("value")
         compiled = statement.where(column.in_(select(given.c.value))).compile(dialect=sqlite_dialect())
         return Lookup(str(compiled), _run_lookup)
+
+    def fix(self, statement: ClauseElement) -> Fixed:
+        """See Dialect.fix."""
+        compiled: Any = statement.compile(dialect=sqlite_dialect())
+        return Fixed(str(compiled), tuple(compiled.positiontup))
 
     def for_update(self, statement: Select[Any], *, skip_locked: bool = False) -> Select[Any]:  # noqa: ARG002
         """Nothing to lock: there is one writer."""
@@ -128,7 +134,7 @@ class SqliteStore:
 
     def read_now(self, job: Job[T]) -> T:
         """Run `job` on a connection of its own and wait for it."""
-        with self._read_engine.connect() as connection, _mapped_errors():
+        with _mapped_errors(), self._read_engine.connect() as connection:
             try:
                 return job(_transaction(connection, self.dialect))
             finally:
@@ -142,7 +148,7 @@ class SqliteStore:
 
     def write_now(self, job: Job[T]) -> T:
         """Run `job` in a transaction and wait until it is durable. For programs without an event loop."""
-        with self._write_engine.connect() as connection, _mapped_errors():
+        with _mapped_errors(), self._write_engine.connect() as connection:
             transaction = _transaction(connection, self.dialect)
             transaction.cursor.execute("BEGIN IMMEDIATE")
             try:
@@ -224,14 +230,18 @@ class SqliteStore:
     async def close(self) -> None:
         """Finish what is queued, then let go of the file."""
         if self._committer is not None:
-            while self._jobs and not self._committer.done():
-                await asyncio.wait([self._jobs[-1][1]])
+            with contextlib.suppress(StoreUnavailable):
+                await self.write(_do_nothing)  # first come first served: all that came before is answered then
             self._committer.cancel()
             await asyncio.gather(self._committer, return_exceptions=True)
         self._drop_writer()
         self._commits.shutdown()
         self._reads.shutdown()
         self._read_engine.dispose()
+
+
+def _do_nothing(_: Transaction) -> None:
+    """The job that only waits for its turn."""
 
 
 def _run_apart(transaction: Transaction, job: Job[Any], answer: asyncio.Future[Any], done: list[Any]) -> None:

@@ -87,7 +87,7 @@ payments = Table(
     Column("stage", String(16), nullable=False),
     Column("receipt", String(40), nullable=False),
     Column("amount_received", Integer, nullable=False),
-    Column("code", String(32), nullable=False),
+    Column("code", String(64), nullable=False),  # Daraja's own are longer than M-Pesa's
     Column("confirmed_by", String(16), nullable=False),
     Column("paid_at_ms", BigInteger, nullable=False),
     Column("flags", Text, nullable=False),
@@ -159,7 +159,8 @@ receipts = Table(
     "receipts",
     metadata,
     Column("receipt", String(40), primary_key=True),
-    Column("payment", String(40), nullable=False, index=True),
+    Column("payment", String(40), nullable=False),
+    sqlite_with_rowid=False,
 )
 
 reference_claims = Table(
@@ -168,6 +169,7 @@ reference_claims = Table(
     Column("account", String(40), primary_key=True),
     Column("reference", String(64), primary_key=True),
     Column("payment", String(40), nullable=False),
+    sqlite_with_rowid=False,
 )
 
 event_counter = Table(
@@ -180,7 +182,7 @@ event_counter = Table(
 events = Table(
     "events",
     metadata,
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", RowNumber, primary_key=True, autoincrement=False),
     Column("id", String(40), nullable=False, unique=True),
     Column("payment", String(40), nullable=False),
     Column("type", String(40), nullable=False),
@@ -202,19 +204,18 @@ endpoints = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("id", RowNumber, primary_key=True, autoincrement=True),
-    Column("event", BigInteger, nullable=False),
-    Column("endpoint", String(40), nullable=False),
+    Column("event", BigInteger, primary_key=True, autoincrement=False),
+    Column("endpoint", String(40), primary_key=True),
     Column("status", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("due_at_ms", BigInteger),
-    UniqueConstraint("event", "endpoint"),
     Index(
         "ix_deliveries_due",
         "due_at_ms",
         postgresql_where=text("due_at_ms IS NOT NULL"),
         sqlite_where=text("due_at_ms IS NOT NULL"),
     ),
+    sqlite_with_rowid=False,
 )
 
 api_keys = Table(

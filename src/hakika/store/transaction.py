@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 from sqlalchemy import Connection, CursorResult, Executable, Row
-from sqlalchemy.sql import ColumnElement, Select
+from sqlalchemy.sql import ClauseElement, ColumnElement, Select
 from sqlalchemy.sql.schema import Column, Table
 
 Values: TypeAlias = tuple[Any, ...]
@@ -38,19 +38,33 @@ class Lookup(NamedTuple):
     run: Callable[[Cursor, str, Sequence[str]], list[Values]]
 
 
+class Fixed(NamedTuple):
+    """A statement compiled once, with the names of its values in their order."""
+
+    sql: str
+    names: tuple[str, ...]
+
+
 class Dialect(Protocol):
     """The differences between the databases, nothing else."""
 
     name: str
 
     def insert_rows(self, table: Table, columns: Sequence[Column[Any]], *, on_conflict: str = "") -> Rows:
-        """Insert many rows. `on_conflict`: "", "nothing", or "copies" (count them in the row that exists)."""
+        """Insert many rows. `on_conflict`: "", "nothing", or "copies".
+
+        Copies are counted in the row that exists, which keeps the least reading: readings of one identity
+        differ only in their `at_ms`, which stands first, and the facts keep the earliest time as well.
+        """
 
     def update_rows(self, table: Table, key: Column[Any], columns: Sequence[Column[Any]]) -> Rows:
         """Update many rows by key; the key comes last in each row of values."""
 
     def lookup(self, statement: Select[Any], column: ColumnElement[Any]) -> Lookup:
         """Complete `statement` with "column is among the values given"."""
+
+    def fix(self, statement: ClauseElement) -> Fixed:
+        """Compile a statement once and for all."""
 
     def for_update(self, statement: Select[Any], *, skip_locked: bool = False) -> Select[Any]:
         """Lock what is read, where rows can be locked."""
@@ -90,6 +104,11 @@ class Transaction:
     def look_up(self, lookup: Lookup, keys: Sequence[str]) -> list[Values]:
         """Run a hot reading statement for all `keys`."""
         return lookup.run(self.cursor, lookup.sql, keys) if keys else []
+
+    def run(self, fixed: Fixed, **values: object) -> Cursor:
+        """Run a hot statement."""
+        self.cursor.execute(fixed.sql, tuple(values[name] for name in fixed.names))
+        return self.cursor
 
     def lock_name(self, name: str) -> None:
         """Keep others who lock the same name waiting until this transaction ends."""

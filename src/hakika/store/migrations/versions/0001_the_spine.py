@@ -46,14 +46,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "deliveries",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("event", sa.BigInteger(), nullable=False),
+        sa.Column("event", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("endpoint", sa.String(length=40), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("due_at_ms", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
-        sa.UniqueConstraint("event", "endpoint", name=op.f("uq_deliveries_event_endpoint")),
+        sa.PrimaryKeyConstraint("event", "endpoint", name=op.f("pk_deliveries")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.create_index(
@@ -80,7 +79,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "events",
-        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("payment", sa.String(length=40), nullable=False),
         sa.Column("type", sa.String(length=40), nullable=False),
@@ -141,7 +140,7 @@ def upgrade() -> None:
         sa.Column("stage", sa.String(length=16), nullable=False),
         sa.Column("receipt", sa.String(length=40), nullable=False),
         sa.Column("amount_received", sa.Integer(), nullable=False),
-        sa.Column("code", sa.String(length=32), nullable=False),
+        sa.Column("code", sa.String(length=64), nullable=False),
         sa.Column("confirmed_by", sa.String(length=16), nullable=False),
         sa.Column("paid_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("flags", sa.Text(), nullable=False),
@@ -205,16 +204,15 @@ def upgrade() -> None:
         sa.Column("receipt", sa.String(length=40), nullable=False),
         sa.Column("payment", sa.String(length=40), nullable=False),
         sa.PrimaryKeyConstraint("receipt", name=op.f("pk_receipts")),
+        sqlite_with_rowid=False,
     )
-    with op.batch_alter_table("receipts", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_receipts_payment"), ["payment"], unique=False)
-
     op.create_table(
         "reference_claims",
         sa.Column("account", sa.String(length=40), nullable=False),
         sa.Column("reference", sa.String(length=64), nullable=False),
         sa.Column("payment", sa.String(length=40), nullable=False),
         sa.PrimaryKeyConstraint("account", "reference", name=op.f("pk_reference_claims")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "tokens",
@@ -231,9 +229,6 @@ def downgrade() -> None:
     """Undo."""
     op.drop_table("tokens")
     op.drop_table("reference_claims")
-    with op.batch_alter_table("receipts", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_receipts_payment"))
-
     op.drop_table("receipts")
     with op.batch_alter_table("quarantine", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_quarantine_checkout_request_id"))
@@ -242,9 +237,7 @@ def downgrade() -> None:
     with op.batch_alter_table("payments", schema=None) as batch_op:
         batch_op.drop_index("ix_payments_reference")
         batch_op.drop_index(
-            "ix_payments_receipt",
-            postgresql_where=sa.text("receipt <> ''"),
-            sqlite_where=sa.text("receipt <> ''"),
+            "ix_payments_receipt", postgresql_where=sa.text("receipt <> ''"), sqlite_where=sa.text("receipt <> ''")
         )
         batch_op.drop_index("ix_payments_phone")
         batch_op.drop_index(

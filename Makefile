@@ -1,0 +1,52 @@
+# `make` alone says what there is. Everything is installed into .venv, from the lock files, once.
+
+PORT ?= 8000
+WORKERS ?= 2
+PYTEST_ARGS ?=
+BIN := .venv/bin
+SOURCES := src tests bench
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check bench torture lock clean
+
+help: ## say what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' Makefile | column -t -s '|' 2>/dev/null \
+		|| sed -n 's/^\([a-z]*\):.*## /  make \1: /p' Makefile
+
+demo: .venv/installed ## install, then run server, simulator and shop on http://localhost:8000 (PORT=8000)
+	@exec $(BIN)/hakika demo --port $(PORT)
+
+test: check ## install, then run everything that CI runs: check, then all tests (PYTEST_ARGS=, WORKERS=2)
+	$(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+check: .venv/installed-dev ## lint and type-check
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+
+bench: .venv/installed-dev ## measure, and write bench/results.json
+	$(BIN)/python -m bench
+
+torture: .venv/installed-dev ## the long tests, with new random examples each time
+	HYPOTHESIS_PROFILE=torture $(BIN)/pytest -m torture $(PYTEST_ARGS)
+
+lock: .venv/installed ## write both lock files anew after a change of dependencies (UPGRADE=1: newest versions)
+	$(LOCK) --group install --output-file requirements.lock
+	$(LOCK) --group install --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+clean: ## remove what was installed and cached
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# The stamps keep a second `make demo` from asking the installer anything.
+.venv/installed: requirements.lock pyproject.toml | $(BIN)/python
+	@scripts/install requirements.lock
+	@touch $@
+
+.venv/installed-dev: requirements-dev.lock .venv/installed
+	@scripts/install requirements-dev.lock
+	@touch $@
+
+$(BIN)/python:
+	@scripts/make-venv "$(PYTHON)"
