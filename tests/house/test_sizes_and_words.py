@@ -62,7 +62,7 @@ def unfinished_work(source: str) -> Iterator[Finding]:
             yield Finding(number, f"{match[0]}: do it, or open an issue")
 
 
-def tests_without_docstring(source: str) -> Iterator[Finding]:
+def undocumented_tests(source: str) -> Iterator[Finding]:
     """Find tests that do not say what they prove."""
     for function in functions(source):
         if function.name.startswith("test_") and ast.get_docstring(function) is None:
@@ -88,7 +88,7 @@ RULES: list[tuple[Callable[[str], Iterator[Finding]], tuple[str, ...]]] = [
     (long_functions, ("src", "docs")),
     (long_files, ("src", "tests", "bench", "docs")),
     (unfinished_work, ("src", "tests", "bench", "docs")),
-    (tests_without_docstring, ("tests",)),
+    (undocumented_tests, ("tests",)),
     (sleeps, ("tests",)),
 ]
 
@@ -125,8 +125,8 @@ def test_names_say_what_is_inside() -> None:
         (long_files, "\n" * 401, "\n" * 400),
         (unfinished_work, "x = 1  # TODO: more", "x = 'todos'"),
         (unfinished_work, '"""FIXME later."""', "XXXL = 1"),
-        (tests_without_docstring, "def test_x(): pass", 'def test_x():\n    """It is so."""'),
-        (tests_without_docstring, "class TestX:\n    async def test_x(self): pass", "def given(): pass"),
+        (undocumented_tests, "def test_x(): pass", 'def test_x():\n    """It is so."""'),
+        (undocumented_tests, "class TestX:\n    async def test_x(self): pass", "def given(): pass"),
         (sleeps, "time.sleep(0.1)", "await asyncio.sleep(0)"),
         (sleeps, "from asyncio import sleep\nsleep(seconds)", "clock.advance(3)"),
         (sleeps, "page.wait_for_timeout(100)", "page.wait_for_selector('#done')"),

@@ -1,13 +1,14 @@
 """Whether a request for money may be stored, and the row that it becomes."""
 
 from hakika.domain.errors import PayerBusy, ReferenceInUse, RepeatedTooSoon
+from hakika.domain.payment import PAID
 from hakika.domain.schedule import PROMPT_LIFE_MS, SAME_AMOUNT_APART_MS
 from hakika.engine.accounts import Account
 from hakika.engine.case import read_facts
 from hakika.engine.ids import Entropy, make_id, make_secret, make_token
 from hakika.engine.orders import Order
 from hakika.store.evidence import claim_reference
-from hakika.store.payments import PaymentRow, find_recent_for_phone
+from hakika.store.payments import PaymentRow, find_recent_for_phone, find_rivals
 from hakika.store.transaction import Transaction
 
 
@@ -32,6 +33,9 @@ def hold_reference(tx: Transaction, row: PaymentRow) -> PaymentRow:
     if row.allow_repeat:
         return row
     holder = claim_reference(tx, row.account, row.reference, row.id)
+    if holder == row.id:
+        # Late money does not always find the claim free to take: what is paid keeps its reference all the same.
+        holder = next((rival.id for rival in find_rivals(tx, row) if rival.status in PAID), row.id)
     if holder != row.id:
         raise ReferenceInUse(f"{row.reference!r} is charged by payment {holder}.", payment=holder)
     return row._replace(holds_reference=True)

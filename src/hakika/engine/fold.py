@@ -107,13 +107,14 @@ def _follow(tx: Transaction, statements: Statements, touched: Sequence[Case]) ->
         if status in DECLINED and row.holds_reference:
             free_reference(tx, row.account, row.reference, row.id)
             case.row = row._replace(holds_reference=False)
-        elif status in PAID and not row.holds_reference and not row.allow_repeat and row.status != case.before.status:
-            follow_ups += _meet_rivals(tx, case)
+        elif status in PAID and row.status != case.before.status and not row.allow_repeat:
+            if not row.holds_reference or case.facts.rivals:
+                follow_ups += _meet_rivals(tx, case)
     return follow_ups
 
 
 def _meet_rivals(tx: Transaction, case: Case) -> list[Evidence]:
-    """Money came for a payment that had let go of its reference: take it again, or flag both holders."""
+    """Money came where another may be paid under the same reference: take the claim if it is free, flag both."""
     row = case.row
     holder = claim_reference(tx, row.account, row.reference, row.id)
     case.row = row._replace(holds_reference=holder == row.id)
