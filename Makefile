@@ -4,7 +4,7 @@ PORT ?= 8000
 WORKERS ?= 2
 PYTEST_ARGS ?=
 BIN := .venv/bin
-SOURCES := src tests bench
+SOURCES := src tests bench docs
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
@@ -22,8 +22,9 @@ demo: .venv/installed ## install, then run server, simulator and shop on http://
 test: check ## install, then run everything that CI runs: check, then all tests (PYTEST_ARGS=, WORKERS=2)
 	$(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
 
-check: .venv/installed-dev ## lint and type-check
+check: .venv/installed-dev ## lint, formatting and types
 	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 
 bench: .venv/installed-dev ## measure, and write bench/results.json

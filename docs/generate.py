@@ -1,4 +1,4 @@
-"""Write into the docs what the code itself knows: the machine's table, its diagram, the closed list of codes.
+"""Write into the docs what the code itself knows: the machine's table, its diagram, the codes, settings, commands.
 
 python docs/generate.py            rewrites what lies between `<!-- generated: name -->` and `<!-- end: name -->`
 python docs/generate.py --check    changes nothing; exits 1 and names the pages that are stale
@@ -9,8 +9,13 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from hakika.api.health import error_kinds
+from hakika.cli.listing import Listed, list_commands
+from hakika.config import Settings
 from hakika.daraja.codes import ALL_CODES, RESULT_CODES, Code, look_up
 from hakika.domain.payment import CANCELLING, DECLINED, EXPIRING, KNOWN_FINAL, SUCCESS, TRANSITIONS, Status
+from hakika.serving.settings import docs as setting_docs
+from hakika.serving.settings import names_of, show_value
 
 HERE = Path(__file__).parent
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end: (?P=name) -->)", re.DOTALL)
@@ -82,6 +87,52 @@ def explain_others() -> str:
     return _explain(sorted(others, key=lambda code: _by_number(code.code)))
 
 
+def explain_settings() -> str:
+    """Make the table of settings, in the order of the model."""
+    rows = [["in the environment", "default", "what it is"]]
+    for name, field in Settings.model_fields.items():
+        names = " or ".join(f"`{known}`" for known in names_of(field))
+        default = show_value(field, field.get_default(call_default_factory=True))
+        rows.append([names, f"`{default}`" if default else "–", setting_docs()[name]])
+    return _table(rows)
+
+
+def explain_commands() -> str:
+    """Make a section for each command: what it does, its examples, its options."""
+    return "\n\n".join(_explain_command(listed) for listed in list_commands())
+
+
+def _explain_command(listed: Listed) -> str:
+    rows = [["argument or option", "default", "what it is"]]
+    for option in listed.options:
+        names = ", ".join(f"`{name}`" for name in option.names)
+        default = f"`{option.default}`" if option.default else "needed" if option.required else "–"
+        rows.append([names, default, option.help])
+    examples = "\n".join(["```sh", *listed.examples, "```"])
+    return "\n\n".join([f"## `hakika {listed.name}`", listed.summary, examples, *listed.more, _table(rows)])
+
+
+def explain_errors() -> str:
+    """Make a section for every error: what happened, what it means for the money, what to do."""
+    sections = []
+    for kind in sorted(error_kinds(), key=lambda kind: (kind.http_status, kind.code)):
+        meaning = " ".join((kind.__doc__ or "").split())
+        status = "stops the start" if kind.code == "setting" else f"HTTP {kind.http_status}"
+        sections.append(
+            f"### `{kind.code}`\n\n{kind.title} ({status}). {meaning}\n\n"
+            f"- The money: {kind.money}\n- What to do: {kind.cure}"
+        )
+    return "\n\n".join(sections)
+
+
+def list_errors() -> str:
+    """Make the table of error codes by HTTP status."""
+    codes: dict[int, list[str]] = {}
+    for kind in error_kinds():
+        codes.setdefault(kind.http_status, []).append(f"[`{kind.code}`](errors.md#{kind.code})")
+    return _table([["status", "codes"], *([str(status), ", ".join(codes[status])] for status in sorted(codes))])
+
+
 def status_of(code: str) -> Status:
     """Name the status that a result code alone brings: pending where it proves and declines nothing."""
     if code == SUCCESS:
@@ -100,6 +151,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "code-classes": explain_classes,
     "result-codes": explain_results,
     "other-codes": explain_others,
+    "errors": explain_errors,
+    "error-list": list_errors,
+    "settings": explain_settings,
+    "commands": explain_commands,
 }
 
 

@@ -90,6 +90,8 @@ class Settings(BaseSettings):
     """Production without a callback URL, on purpose: queries do the work."""
     api_key: str = Field("", validation_alias=_named("HAKIKA_API_KEY"), repr=False)
     """An API key that works besides those in the database."""
+    server: str = Field("", validation_alias=_named("HAKIKA_SERVER"))
+    """Where the command line finds the server; on the same machine it finds it by itself."""
     secret_key: str = Field("", validation_alias=_named("HAKIKA_SECRET_KEY"), repr=False)
     """Encrypts credentials in the database; made and kept beside it where empty."""
     data_dir: Path = Field(Path(".hakika"), validation_alias=_named("HAKIKA_DATA_DIR"))
@@ -106,6 +108,8 @@ class Settings(BaseSettings):
     """`debug`, `info`, `warning` or `error`."""
     clock_speed: float = Field(1.0, gt=0, le=1000, validation_alias=_named("HAKIKA_CLOCK_SPEED"))
     """How fast time passes, for demonstrations on the simulator."""
+    clock_anchor_ms: int | None = Field(None, validation_alias=_named("HAKIKA_CLOCK_ANCHOR_MS"))
+    """Since when it passes so fast, in ms since 1970: a server that is started again keeps its time by it."""
     web_concurrency: int = Field(1, ge=1, validation_alias=_named("WEB_CONCURRENCY"))
     """Server processes on this machine; SQLite allows one."""
 
@@ -159,30 +163,35 @@ def daraja_urls(settings: Settings) -> dict[str, str]:
 
 def read_settings(**given: object) -> Settings:
     """Read and check all settings. Raises SettingError, naming setting, rule and cure."""
+    settings = parse_settings(**given)
+    check_settings(settings)
+    return settings
+
+
+def parse_settings(**given: object) -> Settings:
+    """Read all settings, without what must fit together. Raises SettingError."""
     try:
-        settings = Settings(**given)  # type: ignore[arg-type]
+        return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "settings"
         raise SettingError(name, f"{first['msg']} (it is {first.get('input')!r}).", "See docs/settings.md.") from None
-    check_settings(settings)
-    return settings
 
 
 def check_settings(settings: Settings) -> None:
     """Check what must fit together. Raises SettingError."""
     _check_base_url(settings)
     _check_addresses(settings)
+    if settings.is_sqlite and settings.web_concurrency > 1:
+        raise SettingError(
+            "WEB_CONCURRENCY", "SQLite has one writer: several server processes are refused.", "Use PostgreSQL, or 1."
+        )
     if settings.environment is Environment.SIMULATOR:
         return
     if settings.clock_speed != 1:
         raise SettingError("HAKIKA_CLOCK_SPEED", "only the simulator's time can run fast.", "Remove it.")
     if settings.environment is Environment.PRODUCTION:
         _check_production(settings)
-    if settings.is_sqlite and settings.web_concurrency > 1:
-        raise SettingError(
-            "WEB_CONCURRENCY", "SQLite has one writer: several server processes are refused.", "Use PostgreSQL, or 1."
-        )
 
 
 def check_credentials(settings: Settings) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
+import msgspec
 import structlog
 
 _PHONE = re.compile(r"(?<!\d)(?:\+?254|0)([17]\d{2})\d{3}(\d{3})(?!\d)")
@@ -16,7 +17,7 @@ _BEARER = re.compile(r"(?i)\b(bearer|basic) [\w.~+/=-]+|\b(hk|pcs)_[0-9a-z]{16,}
 
 def configure_logs(log_format: str, level: str) -> None:
     """Set up logging for a program: `pretty` for people or `json` for machines, on standard error."""
-    renderer: Any = structlog.processors.JSONRenderer(sort_keys=False)
+    renderer: Any = structlog.processors.JSONRenderer(serializer=_encode)
     if log_format == "pretty":
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=24)
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -51,6 +52,10 @@ def mask_text(text: str) -> str:
     masked = _PHONE.sub(r"254\1***\2", text)
     masked = _CALLBACK_TOKEN.sub("/c/…", masked)
     return _BEARER.sub("…", masked)
+
+
+def _encode(line: MutableMapping[str, Any], **_: Any) -> str:
+    return msgspec.json.encode(line, enc_hook=repr).decode()
 
 
 def _keep(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -78,7 +78,7 @@ class House:
 
 def build_house(settings: Settings, clock: Clock | None = None, entropy: Entropy = system_entropy) -> House:
     """Open the store at its newest schema and put everything on it. Raises SettingError."""
-    clock = clock or Clock(settings.clock_speed)
+    clock = clock or Clock(settings.clock_speed, settings.clock_anchor_ms)
     upgrade(settings.database_url)
     store = open_store(settings.database_url)
     vault = Vault(find_key(settings.secret_key, settings.data_dir / "secret.key"))
@@ -135,14 +135,17 @@ def _differs(current: Account, wanted: NewAccount) -> bool:
     )
 
 
-def build_server(settings: Settings, own_origin: str = "") -> Asgi:
-    """The server as an ASGI application. `own_origin`: where it listens, for callbacks from the simulator."""
+def build_server(settings: Settings, own_origin: str = "", local_key: str = "") -> Asgi:
+    """The server as an ASGI application. Raises SettingError.
+
+    `own_origin`: where it listens, for callbacks from the simulator; `local_key`: for programs on this machine.
+    """
     house = build_house(settings)
+    house.store.write_now(lambda tx: sync_default_account(house, tx))
 
     @contextlib.asynccontextmanager
     async def live(app: FastAPI) -> AsyncIterator[None]:
         async with open_client(house.clock, house.tokens) as daraja:
-            await house.store.write(lambda tx: sync_default_account(house, tx))
             house.ledger.know_shortcodes(house.accounts.shortcodes())
             app.state.cashier, app.state.worker = house.hire(daraja, own_origin)
             tasks = [asyncio.create_task(app.state.worker.run()), asyncio.create_task(keep_house(house))]
@@ -159,7 +162,8 @@ def build_server(settings: Settings, own_origin: str = "") -> Asgi:
 
     app = create_app(live)
     state = app.state
-    state.gate, state.accounts, state.ledger = Gate(house.store, settings.api_key), house.accounts, house.ledger
+    state.gate = Gate(house.store, settings.api_key, local_key)
+    state.accounts, state.ledger = house.accounts, house.ledger
     state.desk, state.clock, state.daraja_urls = house.desk, house.clock, daraja_urls(settings)
     return with_callbacks(app, read_addresses(settings))
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+
 from tests.engine.till import HeldClock, ScriptedDaraja, Till
 
 

@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from tests.engine.till import ScriptedDaraja, Till, flags_of, lose, paid_row, say
 
 from hakika.domain.errors import NotFound
 from hakika.domain.evidence import PushAccepted
 from hakika.engine.case import Evidence, Origin
+from tests.engine.till import ScriptedDaraja, Till, flags_of, lose, paid_row, say
 
 pytestmark = pytest.mark.anyio
 

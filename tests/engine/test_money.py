@@ -1,11 +1,11 @@
 """Money that is not what was asked for, or not clearly whose: kept, flagged, never silently dropped."""
 
 import pytest
-from tests.engine.till import PHONE, ScriptedDaraja, Till, flags_of, paid_row, say
 
 from hakika.domain.errors import ReferenceInUse
 from hakika.domain.evidence import PaybillConfirmed
 from hakika.store.payments import PaymentRow
+from tests.engine.till import PHONE, ScriptedDaraja, Till, flags_of, paid_row, say
 
 pytestmark = pytest.mark.anyio
 

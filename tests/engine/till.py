@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import select, update
 
+from hakika.daraja.protocol import PushOrder, PushOutcome, QueryOutcome, Shortcode
 from hakika.domain.evidence import (
     AnyReading,
     CallbackReceived,
@@ -31,7 +32,6 @@ from hakika.engine.notices import Notices
 from hakika.engine.orders import Order, read_order
 from hakika.engine.vault import Vault
 from hakika.engine.worker import Worker
-from hakika.daraja.protocol import PushOrder, PushOutcome, QueryOutcome, Shortcode
 from hakika.store import open_store
 from hakika.store.events import EventRow, list_events
 from hakika.store.evidence import EvidenceRow, QuarantineRow, list_evidence, list_quarantine
@@ -85,13 +85,18 @@ QueryAnswer = Callable[[int, str, bool], QueryOutcome]
 
 def accept(at_ms: int, attempt: int, checkout_id: str = "") -> PushOutcome:
     """Daraja takes the push."""
-    return PushOutcome(PushAccepted(at_ms, attempt, checkout_id, f"mr-{checkout_id}"), raw=b'{"ResponseCode":"0"}')
+    return PushOutcome(PushAccepted(at_ms, attempt, checkout_id, f"mr-{checkout_id}"))
 
 
 def refuse(at_ms: int, attempt: int) -> PushOutcome:
     """Daraja surely did not process the push: it calls too much, and may be asked again."""
     reading = PushRefused(at_ms, attempt, "500.003.02", "Spike Arrest Violation", resend=True)
     return PushOutcome(reading, pressure=True)
+
+
+def refuse_softly(at_ms: int, attempt: int) -> PushOutcome:
+    """Daraja surely did not process the push; that we call too much it does not say."""
+    return PushOutcome(PushRefused(at_ms, attempt, "404.001.03", "Invalid Access Token", resend=True))
 
 
 def refuse_for_good(at_ms: int, attempt: int) -> PushOutcome:
@@ -111,7 +116,7 @@ def say(code: str) -> QueryAnswer:
     )
 
 
-def say_nothing(at_ms: int, checkout_id: str, last_word: bool) -> QueryOutcome:  # noqa: ARG001, FBT001
+def say_nothing(at_ms: int, checkout_id: str, last_word: bool) -> QueryOutcome:
     """Daraja answers a query with an error that means nothing."""
     return QueryOutcome(QueryUnanswered(at_ms, "The transaction is being processed", "500.001.1001"))
 
@@ -128,7 +133,7 @@ class ScriptedDaraja:
         self.query_default: QueryAnswer = say("4999")
         self.during_push: Callable[[PushOrder], Any] = lambda _: None
 
-    async def push(self, account_id: str, shortcode: Shortcode, order: PushOrder, attempt: int) -> PushOutcome:
+    async def push(self, _account_id: str, _shortcode: Shortcode, order: PushOrder, attempt: int) -> PushOutcome:
         """See engine.collect.Daraja."""
         self.pushes.append(order)
         self.during_push(order)
@@ -138,7 +143,7 @@ class ScriptedDaraja:
         return accept(self._clock(), attempt, f"ws_CO_{next(self._numbers)}")
 
     async def query(
-        self, account_id: str, shortcode: Shortcode, checkout_request_id: str, last_word: bool
+        self, _account_id: str, _shortcode: Shortcode, checkout_request_id: str, last_word: bool
     ) -> QueryOutcome:
         """See engine.collect.Daraja."""
         self.queries.append(checkout_request_id)
@@ -167,14 +172,12 @@ class Till:
             clock,
             self.entropy,
         )
-        self.worker = Worker(
-            self.store, self.accounts, self.collector, self.budgets, self.health, self.notices, clock
-        )
+        self.worker = Worker(self.store, self.accounts, self.collector, self.budgets, self.health, self.notices, clock)
         self.cashier = Cashier(
             self.store, self.ledger, self.accounts, self.collector, self.budgets, clock, self.entropy
         )
         self._phones = count(700_000_001)
-        self._calls = count(1)
+        self._calls = (f"{seed}-{number}" for number in count(1))
 
     # ── opening and closing ──────────────────────────────
 
@@ -246,15 +249,17 @@ class Till:
         token: str | None = None,
         origin: Origin = NO_ORIGIN,
         identity: str = "",
+        raw: bytes = b"",
         **changes: Any,
     ) -> Recorded:
         """Record a callback as it comes in on a path: by default the payment's own, saying that it was paid."""
         fields: dict[str, Any] = {"amount": row.amount, "checkout_request_id": row.checkout_request_id or "ws_CO_1"}
         paid = {"receipt": receipt} if code == "0" else {"amount": 0}
         token = row.token if token is None else token
-        reading = CallbackReceived(self.clock(), code, trusted=bool(token), **{**fields, **paid, **changes})
+        fields["trusted"] = bool(token)
+        reading = CallbackReceived(self.clock(), code, **{**fields, **paid, **changes})
         identity = identity or f"callback-{next(self._calls)}"
-        return await self.ledger.record(Evidence(reading, identity, token=token, raw=b"{}", origin=origin))
+        return await self.ledger.record(Evidence(reading, identity, token=token, raw=raw, origin=origin))
 
     async def together(self, *acts: Awaitable[Any]) -> list[Any]:
         """Do all of it at once, so that it is folded in one batch."""

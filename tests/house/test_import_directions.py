@@ -1,6 +1,6 @@
 """What may import what: design.md's layout, as one table, and proof that the check can fail.
 
-    cli, main → api | dashboard | agent → doctor → engine → store | daraja → domain
+    cli → demo → serving → main → api | dashboard | agent → doctor → engine → store | daraja → domain
 
 `|`: siblings that do not import each other. A part of src/hakika that is in no row fails: give it a place first.
 """
@@ -15,7 +15,7 @@ from tests.house.source import ROOT, place, python_files
 DOMAIN = {"domain"}
 ENGINE = DOMAIN | {"store", "daraja", "engine"}
 DOCTOR = ENGINE | {"doctor"}
-MAIN = DOCTOR | {"api", "dashboard", "agent", "simulator", "client", "config", "logs"}
+ROOTS = DOCTOR | {"api", "dashboard", "agent", "simulator", "client", "config", "logs"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "domain": set(),
@@ -30,8 +30,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "logs": set(),
     "simulator": set(),  # shares no code with the client, so that a misreading of Daraja is not made twice
     "client": set(),  # the SDK is used where there is no server
-    "main": MAIN,  # the composition roots: only they see everything
-    "cli": MAIN | {"main"},
+    "main": ROOTS,  # the composition roots: only they see everything, and each builds on those above it
+    "serving": ROOTS | {"main"},
+    "demo": ROOTS | {"main", "serving"},
+    "cli": ROOTS | {"main", "serving", "demo"},
     "hakika_hotspot": {"client"},  # an app like any other: on the public API alone
 }
 
@@ -66,14 +68,14 @@ def wrong_directions(source: str, part: str, package: str = "hakika") -> list[tu
         top, _, rest = name.partition(".")
         target = rest.partition(".")[0] if top == "hakika" else top
         ours = top in {"hakika", "hakika_hotspot"}
-        if ours and target != part and target not in MAY_IMPORT[part] and not _is_version(part, name):
+        if ours and target != part and target not in MAY_IMPORT[part] and not _is_the_name_alone(part, name):
             wrong.append((line, f"{part} imports {name}"))
     return wrong
 
 
-def _is_version(part: str, name: str) -> bool:
-    """Say whether an import is of the version, which every part but the two independent ones may know."""
-    return name == "hakika.__version__" and part not in {"simulator", "client"}
+def _is_the_name_alone(part: str, name: str) -> bool:
+    """Say whether an import brings no part: the version, say, which all but the two independent ones may know."""
+    return name in {"hakika", "hakika.__version__"} and part not in {"simulator", "client"}
 
 
 def impurities(source: str, package: str) -> list[tuple[int, str]]:
@@ -139,7 +141,10 @@ def test_the_core_is_pure() -> None:
         ("simulator", "from hakika.domain.phone import read_phone"),
         ("simulator", "from hakika import __version__"),
         ("client", "from hakika.domain import errors"),
+        ("simulator", "import hakika"),
         ("main", "from hakika import cli"),
+        ("main", "from hakika.serving import server"),
+        ("serving", "from hakika.demo import run_demo"),
         ("hakika_hotspot", "from hakika.engine import cashier"),
         ("domain", "import hakika_hotspot"),
         ("attic", "import json"),

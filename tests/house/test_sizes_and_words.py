@@ -16,6 +16,9 @@ VAGUE_NAMES = {"util", "utils", "helper", "helpers", "manager", "managers", "ser
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 SLEEPERS = {"sleep", "wait_for_timeout"}  # the second is Playwright's
 
+# A migration is a list of what changes in one step, and is not touched once released: splitting it explains nothing.
+MAY_BE_LONG = "src/hakika/store/migrations/versions/"
+
 # Where a test may wait for wall-clock time, and why nothing else would do.
 MAY_SLEEP: dict[str, str] = {}
 
@@ -84,6 +87,13 @@ def is_vague(file: Path) -> bool:
     return bool(VAGUE_NAMES & set(file.with_suffix("").parts))
 
 
+def is_exempt(rule: Callable[[str], Iterator[Finding]], name: str) -> bool:
+    """Say whether a file is one of the exceptions above, or this one, which has to name the words."""
+    if rule is long_functions:
+        return name.startswith(MAY_BE_LONG)
+    return (rule is sleeps and name in MAY_SLEEP) or (rule is unfinished_work and name == place(Path(__file__)))
+
+
 RULES: list[tuple[Callable[[str], Iterator[Finding]], tuple[str, ...]]] = [
     (long_functions, ("src", "docs")),
     (long_files, ("src", "tests", "bench", "docs")),
@@ -96,9 +106,7 @@ RULES: list[tuple[Callable[[str], Iterator[Finding]], tuple[str, ...]]] = [
 @pytest.mark.parametrize(("rule", "folders"), RULES, ids=[rule.__name__ for rule, _ in RULES])
 def test_the_house_keeps_its_rules(rule: Callable[[str], Iterator[Finding]], folders: tuple[str, ...]) -> None:
     """No file of ours breaks the rule."""
-    files = [file for file in python_files(*folders) if not (rule is sleeps and place(file) in MAY_SLEEP)]
-    if rule is unfinished_work:
-        files.remove(Path(__file__))  # it has to name the words
+    files = [file for file in python_files(*folders) if not is_exempt(rule, place(file))]
     assert files
     assert [f"{place(file, line)}: {what}" for file in files for line, what in rule(file.read_text())] == []
 

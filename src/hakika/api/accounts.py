@@ -1,19 +1,27 @@
 """`/v1/accounts`: the shortcodes that this server charges for."""
 
-import msgspec
-from fastapi import APIRouter, Depends, Request, Response
+from typing import Annotated
 
-from hakika.api.access import require_key
-from hakika.api.payments import PROBLEMS, ApiKey
-from hakika.api.shapes import AccountList, AccountShape, NewAccountShape
+import msgspec
+from fastapi import APIRouter, Path, Request, Response, Security
+
+from hakika.api.access import bearer
+from hakika.api.payments import EVERYWHERE, ApiKey
+from hakika.api.problems import document
+from hakika.api.shapes import NO_CONTROLS, AccountList, AccountShape, NewAccountShape
+from hakika.domain.errors import AccountExists, NotFound
 from hakika.engine.accounts import Account, Accounts, Credentials, NewAccount
 from hakika.engine.ledger import Ledger
 from hakika.engine.representation import iso
+from hakika.store.accounts import find_account
+from hakika.store.transaction import Transaction
 
-router = APIRouter(prefix="/v1/accounts", tags=["accounts"], responses=PROBLEMS, dependencies=[Depends(require_key)])
+router = APIRouter(prefix="/v1/accounts", tags=["accounts"], dependencies=[Security(bearer)])
+NAMES = "accounts"  # the lock under which names are given: two may not get the same one
+AccountId = Annotated[str, Path(min_length=1, max_length=64, pattern=NO_CONTROLS, examples=["westlands"])]
 
 
-@router.get("", responses={200: {"model": AccountList}})
+@router.get("", responses={200: {"model": AccountList}, **document(*EVERYWHERE)})
 async def list_accounts(request: Request, _: ApiKey) -> Response:
     """List all accounts."""
     accounts, ledger = _parts(request)
@@ -21,22 +29,35 @@ async def list_accounts(request: Request, _: ApiKey) -> Response:
     return _json({"object": "list", "data": [_show(account, ledger) for account in found]})
 
 
-@router.post("", status_code=201, responses={201: {"model": AccountShape}})
+@router.post("", status_code=201, responses={201: {"model": AccountShape}, **document(*EVERYWHERE, AccountExists)})
 async def add_account(body: NewAccountShape, request: Request, _: ApiKey) -> Response:
     """Add an account. Its credentials are encrypted and never shown again."""
     accounts, ledger = _parts(request)
     new = read_new_account(body, request.app.state.daraja_urls[body.environment])
-    account = await ledger.store.write(lambda tx: accounts.add(tx, new))
+
+    def add(tx: Transaction) -> Account:
+        tx.lock_name(NAMES)
+        return accounts.add(tx, new)
+
+    account = await ledger.store.write(add)
     await _reload(accounts, ledger)
     return _json(_show(account, ledger), 201)
 
 
-@router.put("/{account_id}", responses={200: {"model": AccountShape}})
-async def change_account(account_id: str, body: NewAccountShape, request: Request, _: ApiKey) -> Response:
+@router.put("/{account_id}", responses={200: {"model": AccountShape}, **document(*EVERYWHERE, NotFound, AccountExists)})
+async def change_account(account_id: AccountId, body: NewAccountShape, request: Request, _: ApiKey) -> Response:
     """Change an account, by its id or name: everything is given anew."""
     accounts, ledger = _parts(request)
     new = read_new_account(body, request.app.state.daraja_urls[body.environment])
-    account = await ledger.store.write(lambda tx: accounts.change(tx, account_id, new))
+
+    def change(tx: Transaction) -> Account:
+        tx.lock_name(NAMES)
+        named, changed = find_account(tx, new.name), find_account(tx, account_id)
+        if named and changed and named.id != changed.id:
+            raise AccountExists(f"There is another account named {new.name!r}.")
+        return accounts.change(tx, account_id, new)
+
+    account = await ledger.store.write(change)
     await _reload(accounts, ledger)
     return _json(_show(account, ledger))
 

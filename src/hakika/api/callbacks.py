@@ -3,10 +3,13 @@
 Always answered 200 `{"ResultCode":0,"ResultDesc":"Accepted"}` once the bytes are durable, whatever they are.
 """
 
+import functools
 import ipaddress
+import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
+from hakika.api.problems import MethodNotAllowed, answer
 from hakika.engine.case import Origin
 from hakika.engine.desk import Desk, Posted
 
@@ -27,8 +30,9 @@ OPEN_PATHS = frozenset(
 """Paths that integrations gave Daraja before they had a secret in them: what comes there is a claim."""
 
 BODY_LIMIT_BYTES = 64 * 1024
+ADDRESS_LENGTH = 64  # an IPv6 address has at most 45 characters: more is garbage, of which a piece is enough
 DRAINED_BYTES = 1024 * 1024  # of what is over the limit, before we stop reading
-TOKEN_LENGTH = 64
+_TOKEN = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 _ACCEPTED = b'{"ResultCode":0,"ResultDesc":"Accepted"}'
 _HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(_ACCEPTED)).encode())]
@@ -50,11 +54,11 @@ class AddressBook:
     def find_sender(self, scope: Scope) -> str:
         """The address that posted; X-Forwarded-For counts only as far back as our own proxies wrote it."""
         client = scope.get("client")
-        sender = str(client[0]) if client else ""
+        sender = _bare_address(str(client[0])) if client else ""
         if not self._proxies or not _is_among(sender, self._proxies):
             return sender
-        for hop in reversed(_header(scope, b"x-forwarded-for").split(",")):
-            sender = hop.strip() or sender
+        for hop in reversed(_headers(scope, b"x-forwarded-for").split(",")):
+            sender = _bare_address(hop) or sender
             if not _is_among(sender, self._proxies):
                 break
         return sender
@@ -79,25 +83,34 @@ class Callbacks:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "http" and scope["method"] == "POST":
+        if scope["type"] == "http":
             path = scope["path"]
             if path.startswith(TOKEN_PATH):
-                return await self._take(path[len(TOKEN_PATH) :], scope, receive, send)
-            if path in OPEN_PATHS:
-                return await self._take("", scope, receive, send)
+                return await self._admit(path[len(TOKEN_PATH) :], scope, receive, send)
+            if path in OPEN_PATHS or path.removesuffix("/") in OPEN_PATHS:
+                return await self._admit("", scope, receive, send)
         return await self._others(scope, receive, send)
+
+    async def _admit(self, token: str, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "POST":
+            return await self._take(token, scope, receive, send)
+        error = MethodNotAllowed("Results are posted here.")  # nothing of ours or Safaricom's does anything else
+        return await answer(error, {"Allow": "POST"})(scope, receive, send)
 
     async def _take(self, token: str, scope: Scope, receive: Receive, send: Send) -> None:
         message = await receive()
-        body, truncated = message.get("body", b""), False
+        body, truncated = message.get("body", b""), message["type"] == "http.disconnect"
         if message.get("more_body") or len(body) > BODY_LIMIT_BYTES:
             body, truncated = await _read_rest(message, receive)
         sender = self._addresses.find_sender(scope)
         foreign = self._addresses.is_foreign(sender)
         refused = foreign and self._addresses.refuse
         path = f"{TOKEN_PATH}…" if token else scope["path"]
-        origin = Origin(sender, path, _header(scope, b"businessshortcode")[:16], truncated)
-        posted = Posted(body, token[:TOKEN_LENGTH], origin, self._clock(), foreign, refused)
+        token = token.removesuffix("/")
+        if not _TOKEN.fullmatch(token):
+            token = ""  # not one of ours, and not fit for a database: what came is a claim at most
+        origin = Origin(sender, path, _headers(scope, b"businessshortcode")[:16], truncated)
+        posted = Posted(body, token, origin, self._clock(), foreign, refused)
         await self._desk.receive(posted)
         await send(_START[403 if refused else 200])
         await send(_BODY)
@@ -116,11 +129,28 @@ async def _read_rest(message: MutableMapping[str, Any], receive: Receive) -> tup
     return bytes(body[:BODY_LIMIT_BYTES]), read > BODY_LIMIT_BYTES
 
 
-def _header(scope: Scope, name: bytes) -> str:
-    for key, value in scope["headers"]:
-        if key == name:
-            return str(value.decode("latin-1"))
-    return ""
+def _headers(scope: Scope, name: bytes) -> str:
+    """All headers of that name as one, in order: a proxy may add a line of its own below a forged one."""
+    return ",".join(value.decode("latin-1") for key, value in scope["headers"] if key == name)
+
+
+def _bare_address(text: str) -> str:
+    """`196.201.212.69:443`, `[2001:db8::1]:443`, `::ffff:196.201.212.69` → the address alone, in its one spelling."""
+    return _spell_address(text.strip()[:ADDRESS_LENGTH])
+
+
+@functools.lru_cache(4096)
+def _spell_address(text: str) -> str:
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
 
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network

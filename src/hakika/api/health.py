@@ -8,28 +8,36 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import func, select
 
 from hakika import __version__
-from hakika.api.problems import describe
-from hakika.domain.errors import HakikaError, NotFound, StoreUnavailable
+from hakika.api.problems import Problem, blank, describe, document
+from hakika.api.shapes import CallbackHealthShape, ErrorList, HealthShape, ReadinessShape
+from hakika.domain.errors import HakikaError, InvalidRequest, NotFound, StoreUnavailable
 from hakika.store.evidence import count_quarantine
 from hakika.store.tables import payments
 from hakika.store.transaction import Transaction
 
 router = APIRouter(tags=["health"])
 WORKER_LATE_MS = 30_000
+PUBLIC = ("hakika.domain.", "hakika.api.")  # others, like the client's, never leave the server
 
 
-@router.get("/health")
+@router.get("/health", responses={200: {"model": HealthShape}})
 async def show_health() -> dict[str, str]:
     """Answer as long as the process lives."""
     return {"status": "ok", "version": __version__}
 
 
-@router.get("/ready")
+@router.get(
+    "/ready", responses={200: {"model": ReadinessShape}, 503: {"model": ReadinessShape, "description": "Not ready."}}
+)
 async def show_readiness(request: Request) -> Response:
     """Answer 200 when the database answers and the worker goes round, else 503; with what waits."""
     state = request.app.state
     worker_late = state.clock() - state.worker.beat_at_ms > WORKER_LATE_MS * state.clock.speed
-    checks: dict[str, Any] = {"worker": "late" if worker_late else "ok", "spooled_callbacks": state.desk.waiting()}
+    checks: dict[str, Any] = {
+        "worker": "late" if worker_late else "ok",
+        "spooled_callbacks": await state.desk.waiting(),
+    }
+    checks |= {"spoiled_callbacks": state.desk.spoiled, "lost_callbacks": state.desk.lost}
     try:
         checks |= await state.ledger.store.read(_count)
         checks["database"] = "ok"
@@ -39,39 +47,33 @@ async def show_readiness(request: Request) -> Response:
     return JSONResponse({"status": "ready" if ready else "not_ready", "checks": checks}, 200 if ready else 503)
 
 
-@router.get("/mpesa/callback/health")
+@router.get("/mpesa/callback/health", responses={200: {"model": CallbackHealthShape}})
 async def show_callback_health() -> dict[str, str]:
     """Answer as integrations' own callback health routes do."""
     return {"status": "healthy", "endpoint": "/mpesa/callback", "timestamp": datetime.now(UTC).isoformat()}
 
 
-@router.get("/v1/errors")
+@router.get("/v1/errors", responses={200: {"model": ErrorList}})
 async def list_errors() -> dict[str, Any]:
     """List every error that this API answers with."""
-    return {"object": "list", "data": [describe(_blank(kind)) for kind in error_kinds()]}
+    return {"object": "list", "data": [describe(blank(kind)) for kind in error_kinds()]}
 
 
-@router.get("/v1/errors/{code}")
+@router.get("/v1/errors/{code}", responses={200: {"model": Problem}, **document(NotFound, InvalidRequest)})
 async def read_error(code: str) -> dict[str, Any]:
     """Describe one error."""
     for kind in error_kinds():
         if kind.code == code:
-            return describe(_blank(kind))
+            return describe(blank(kind))
     raise NotFound(f"There is no error {code!r}.")
 
 
 def error_kinds(root: type[HakikaError] = HakikaError) -> list[type[HakikaError]]:
-    """All errors of the tree that stand for something of their own."""
-    kinds = [root] if "code" in vars(root) else []
+    """All errors of the tree that a person or a program can meet."""
+    kinds = [root] if "code" in vars(root) and root.__module__.startswith(PUBLIC) else []
     for kind in root.__subclasses__():
         kinds += error_kinds(kind)
     return kinds
-
-
-def _blank(kind: type[HakikaError]) -> HakikaError:
-    error = HakikaError.__new__(kind)
-    HakikaError.__init__(error, (kind.__doc__ or kind.title).strip())
-    return error
 
 
 def _count(tx: Transaction) -> dict[str, int]:

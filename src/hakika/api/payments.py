@@ -1,54 +1,86 @@
 """`/v1/payments`: ask for money, and find out what became of it."""
 
+import asyncio
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response, Security
+from pydantic import BaseModel
 
-from hakika.api.access import require_key
-from hakika.api.problems import Problem
+from hakika.api.access import bearer, require_key
+from hakika.api.problems import RequestTooLarge, document
 from hakika.api.shapes import (
+    PAYMENT_EXAMPLE,
+    AccountName,
     Cancellation,
+    DarajaId,
     NewPayment,
     NewRegistration,
     OperatorsWord,
     PaymentList,
     PaymentShape,
+    PhoneText,
+    Reference,
     Status,
     Timeline,
     WaitSeconds,
 )
-from hakika.domain.errors import InvalidRequest
+from hakika.domain.errors import (
+    AlreadyRegistered,
+    BudgetSpent,
+    CannotCancel,
+    CannotQuery,
+    CannotResolve,
+    IdempotencyKeyInFlight,
+    IdempotencyKeyReused,
+    InvalidAmount,
+    InvalidPhone,
+    InvalidRequest,
+    NotAuthenticated,
+    NotFound,
+    PayerBusy,
+    ReferenceInUse,
+    RepeatedTooSoon,
+    StoreUnavailable,
+)
 from hakika.domain.phone import read_phone
 from hakika.engine.cashier import Answered, Cashier, IdempotencyKey, fingerprint_body
-from hakika.engine.orders import read_order, read_registration
+from hakika.engine.orders import REFERENCE_LENGTH, read_order, read_registration, read_text
 from hakika.engine.representation import encode
 from hakika.engine.resolution import Resolution
 from hakika.store.payments import PaymentRow
 from hakika.store.search import Search
 
+EXAMPLE_ID = PAYMENT_EXAMPLE["id"]
 ApiKey = Annotated[str, Depends(require_key)]
-PaymentId = str
+PAYMENT_ID = re.compile(r"pay_[0-9a-hjkmnp-tv-z]{26}")
+RECEIPT_PATTERN = r"^[A-Za-z0-9]{1,32}$"
 KeyHeader = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
         min_length=1,
         max_length=255,
+        pattern=r"^[ -~]*$",
         description="Makes a repeat safe: the same key and body give the first answer again, for 24 hours.",
     ),
 ]
 PAYMENT: dict[str, Any] = {"model": PaymentShape, "description": "The payment."}
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    401: {"model": Problem, "description": "`not_authenticated`"},
-    404: {"model": Problem, "description": "`not_found`"},
-    409: {"model": Problem, "description": "It collides with something that exists: see `code`."},
-    422: {"model": Problem, "description": "`invalid_request`, `invalid_phone`, `invalid_amount`"},
-    503: {"model": Problem, "description": "`store_unavailable`"},
+CREATED: dict[str, Any] = {
+    **PAYMENT,
+    "headers": {
+        "Idempotent-Replayed": {
+            "description": "`true` where the Idempotency-Key came before: this is the first answer, byte for byte.",
+            "schema": {"type": "string", "enum": ["true"]},
+        }
+    },
 }
+EVERYWHERE = (NotAuthenticated, InvalidRequest, RequestTooLarge, StoreUnavailable)
+ASKING = (InvalidPhone, InvalidAmount, IdempotencyKeyReused, IdempotencyKeyInFlight)
 
-router = APIRouter(prefix="/v1/payments", tags=["payments"], responses=PROBLEMS)
+router = APIRouter(prefix="/v1/payments", tags=["payments"], dependencies=[Security(bearer)])
 
 
 def find_cashier(request: Request) -> Cashier:
@@ -57,10 +89,24 @@ def find_cashier(request: Request) -> Cashier:
     return cashier
 
 
+def read_id(
+    payment_id: Annotated[str, Path(json_schema_extra={"pattern": f"^{PAYMENT_ID.pattern}$"}, examples=[EXAMPLE_ID])],
+) -> str:
+    """FastAPI's dependency: the payment's id. What cannot be one is not looked up. Raises NotFound."""
+    if not PAYMENT_ID.fullmatch(payment_id):
+        raise NotFound("There is no such payment: an id is `pay_` and 26 characters.")
+    return payment_id
+
+
 Verbs = Annotated[Cashier, Depends(find_cashier)]
+PaymentId = Annotated[str, Depends(read_id)]
 
 
-@router.post("", status_code=201, responses={201: PAYMENT})
+@router.post(
+    "",
+    status_code=201,
+    responses={201: CREATED, **document(*EVERYWHERE, *ASKING, ReferenceInUse, PayerBusy, RepeatedTooSoon)},
+)
 async def request_payment(
     body: NewPayment, cashier: Verbs, api_key: ApiKey, idempotency_key: KeyHeader = None
 ) -> Response:
@@ -69,45 +115,49 @@ async def request_payment(
     The payment is stored before anything is sent; its prompt follows within milliseconds. Follow it with
     `wait`, or read it again: it always ends.
     """
-    order = read_order(**body.model_dump())
-    key = _read_key("/v1/payments", api_key, idempotency_key, body.model_dump())
+    order = read_order(**_given(body))
+    key = _read_key("/v1/payments", api_key, idempotency_key, _given(body))
     return _created(await cashier.request(order, key))
 
 
-@router.post("/register", status_code=201, responses={201: PAYMENT})
+@router.post(
+    "/register",
+    status_code=201,
+    responses={201: CREATED, **document(*EVERYWHERE, *ASKING, AlreadyRegistered)},
+)
 async def register_payment(
     body: NewRegistration, cashier: Verbs, api_key: ApiKey, idempotency_key: KeyHeader = None
 ) -> Response:
     """Follow a push that another program made. Its amount is yours to claim: `amount_unverified` says so."""
-    given = body.model_dump()
+    given = _given(body)
     checkout_id, merchant_id = given.pop("checkout_request_id"), given.pop("merchant_request_id")
     registration = read_registration(
         checkout_request_id=checkout_id, merchant_request_id=merchant_id, order=read_order(**given)
     )
-    key = _read_key("/v1/payments/register", api_key, idempotency_key, body.model_dump())
+    key = _read_key("/v1/payments/register", api_key, idempotency_key, _given(body))
     return _created(await cashier.register(registration, key))
 
 
-@router.get("", responses={200: {"model": PaymentList}})
+@router.get("", responses={200: {"model": PaymentList}, **document(*EVERYWHERE, InvalidPhone)})
 async def list_payments(
     cashier: Verbs,
     _: ApiKey,
-    reference: str | None = None,
-    phone: str | None = None,
-    receipt: str | None = None,
-    checkout_request_id: str | None = None,
+    reference: Reference | None = None,
+    phone: PhoneText | None = None,
+    receipt: Annotated[str | None, Query(pattern=RECEIPT_PATTERN)] = None,
+    checkout_request_id: DarajaId | None = None,
     status: Status | None = None,
-    account: str | None = None,
+    account: AccountName | None = None,
     created_after: datetime | None = None,
     created_before: datetime | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    cursor: str | None = None,
+    cursor: Annotated[str | None, Query(pattern=f"^{PAYMENT_ID.pattern}$")] = None,
 ) -> Response:
     """Find payments, newest first."""
     search = Search(
-        reference=reference,
+        reference=read_text("reference", reference, REFERENCE_LENGTH) if reference else None,
         phone=read_phone(phone) if phone else None,
-        receipt=receipt.strip().upper() if receipt else None,
+        receipt=receipt.upper() if receipt else None,
         checkout_request_id=checkout_request_id,
         status=status,
         account=account,
@@ -124,32 +174,46 @@ async def list_payments(
     return _json(b'{"object":"list","data":[%b],"has_more":%b,"next_cursor":%b}' % (data, more_json, next_cursor))
 
 
-@router.get("/{payment_id}", responses={200: PAYMENT})
+@router.get("/{payment_id}", responses={200: PAYMENT, **document(*EVERYWHERE, NotFound)})
 async def read_payment(payment_id: PaymentId, cashier: Verbs, _: ApiKey) -> Response:
     """Read a payment, straight from the database."""
     return _show(await cashier.read(payment_id))
 
 
-@router.get("/{payment_id}/timeline", responses={200: {"model": Timeline}})
+@router.get("/{payment_id}/timeline", responses={200: {"model": Timeline}, **document(*EVERYWHERE, NotFound)})
 async def tell_payment(payment_id: PaymentId, cashier: Verbs, _: ApiKey) -> Response:
     """Tell all evidence and events of a payment, in order, with who said it."""
     entries = await cashier.tell(payment_id)
     return _json(msgspec.json.encode({"object": "list", "data": entries}))
 
 
-@router.get("/{payment_id}/wait", responses={200: PAYMENT})
-async def wait_for_payment(payment_id: PaymentId, cashier: Verbs, _: ApiKey, timeout_s: WaitSeconds = 120) -> Response:
+@router.get("/{payment_id}/wait", responses={200: PAYMENT, **document(*EVERYWHERE, NotFound)})
+async def wait_for_payment(
+    payment_id: PaymentId, request: Request, cashier: Verbs, _: ApiKey, timeout_s: WaitSeconds = 120
+) -> Response:
     """Wait until the payment is no longer pending, or until the timeout (in seconds)."""
-    return _show(await cashier.wait(payment_id, int(timeout_s * 1000)))
+    waiting = asyncio.create_task(cashier.wait(payment_id, int(timeout_s * 1000)))
+    leaving = asyncio.create_task(_see_off(request))
+    try:
+        await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            return Response(status_code=499)  # nobody reads it
+        return _show(waiting.result())
+    finally:
+        waiting.cancel()
+        leaving.cancel()
+        await asyncio.gather(waiting, leaving, return_exceptions=True)
 
 
-@router.post("/{payment_id}/query", responses={200: PAYMENT, 429: {"model": Problem, "description": "`budget_spent`"}})
+@router.post(
+    "/{payment_id}/query", responses={200: PAYMENT, **document(*EVERYWHERE, NotFound, CannotQuery, BudgetSpent)}
+)
 async def query_payment(payment_id: PaymentId, cashier: Verbs, _: ApiKey) -> Response:
     """Ask Daraja now. Seldom needed: payments are queried by themselves when a callback is overdue."""
     return _show(await cashier.query(payment_id))
 
 
-@router.post("/{payment_id}/cancel", responses={200: PAYMENT})
+@router.post("/{payment_id}/cancel", responses={200: PAYMENT, **document(*EVERYWHERE, NotFound, CannotCancel)})
 async def cancel_payment(
     payment_id: PaymentId, cashier: Verbs, _: ApiKey, body: Cancellation | None = None
 ) -> Response:
@@ -157,11 +221,22 @@ async def cancel_payment(
     return _show(await cashier.cancel(payment_id, body.reason if body else ""))
 
 
-@router.post("/{payment_id}/resolve", responses={200: PAYMENT})
+@router.post("/{payment_id}/resolve", responses={200: PAYMENT, **document(*EVERYWHERE, NotFound, CannotResolve)})
 async def resolve_payment(payment_id: PaymentId, body: OperatorsWord, cashier: Verbs, api_key: ApiKey) -> Response:
     """Say what a person found out: for `unresolved` and `mispaid` payments, and refunds made elsewhere."""
     resolution = Resolution(body.outcome, body.reason, body.receipt)
     return _show(await cashier.resolve(payment_id, resolution, body.operator or api_key))
+
+
+async def _see_off(request: Request) -> None:
+    """Return when the caller has gone away."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _given(body: BaseModel) -> dict[str, Any]:
+    """What was given, as it was given: not a copy, which has a limit of its own on how deep `metadata` may be."""
+    return dict(body)
 
 
 def _read_key(path: str, api_key: str, key: str | None, body: object) -> IdempotencyKey | None:

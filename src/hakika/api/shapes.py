@@ -3,7 +3,10 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from hakika.api.problems import PROBLEM_EXAMPLE, Problem
+from hakika.engine.orders import DESCRIPTION_LENGTH, LARGEST_AMOUNT, REFERENCE_LENGTH
 
 PAYMENT_EXAMPLE: dict[str, Any] = {
     "id": "pay_01m2x5h9q0d2n8r4t6v8y0a2c4",
@@ -41,11 +44,65 @@ PAYMENT_EXAMPLE: dict[str, Any] = {
 }
 
 
+TIMELINE_EXAMPLE: dict[str, Any] = {
+    "object": "list",
+    "data": [
+        {
+            "at": "2026-11-21T06:30:16.204Z",
+            "object": "evidence",
+            "kind": "callback",
+            "source": "callback",
+            "reading": {"code": "0", "trusted": True, "amount": 100, "receipt": "NLJ7RT61SV"},
+            "origin": {"remote": "196.201.212.69", "path": "/c/…"},
+        },
+        {
+            "at": "2026-11-21T06:30:16.204Z",
+            "object": "event",
+            "kind": "payment.completed",
+            "event": "evt_01m2x5h9q0d2n8r4t6v8y0a2c5",
+            "number": 2,
+            "sequence": 2,
+            "payment": PAYMENT_EXAMPLE,
+        },
+    ],
+}
+ACCOUNT_EXAMPLE: dict[str, Any] = {
+    "id": "acc_01m2x5g1v7k3m9p5r1t7w3z9b5",
+    "object": "account",
+    "name": "westlands",
+    "environment": "sandbox",
+    "shortcode": "174379",
+    "till": None,
+    "calls_per_minute": 120,
+    "queries_per_minute": 5,
+    "active": True,
+    "callbacks_arrive": False,
+    "created_at": "2026-11-21T06:00:00.000Z",
+}
+
+NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
+"""Control characters: NUL does not fit in PostgreSQL, the others in no line of text."""
+
+SOME_TEXT = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
+
+Amount = Annotated[Any, WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LARGEST_AMOUNT})]
+"""Read by `orders.read_amount`, whose error says more than a schema's."""
+PhoneText = Annotated[
+    str, Field(max_length=40, json_schema_extra={"pattern": r"^(\+?254|00254|0)?[ .()-]*[17]([ .()-]*[0-9]){8}$"})
+]
+Reference = Annotated[str, Field(min_length=1, max_length=REFERENCE_LENGTH, json_schema_extra={"pattern": SOME_TEXT})]
+Description = Annotated[str, Field(max_length=DESCRIPTION_LENGTH, json_schema_extra={"pattern": NO_CONTROLS})]
+AccountName = Annotated[str, Field(min_length=1, max_length=64, pattern=NO_CONTROLS)]
+DarajaId = Annotated[str, Field(pattern=r"^[!-~]{1,128}$", examples=["ws_CO_191220191020363925"])]
+Secret = Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]
+
+
 class NewPayment(BaseModel):
     """A request for money: one amount, one phone, one reference."""
 
     model_config = ConfigDict(
         extra="forbid",
+        strict=True,
         json_schema_extra={
             "examples": [
                 {"amount": 100, "phone": "0712345678", "reference": "order-1042"},
@@ -60,13 +117,13 @@ class NewPayment(BaseModel):
         },
     )
 
-    amount: int = Field(strict=True, ge=1, le=250_000, description="Whole shillings.")
-    phone: str = Field(max_length=40, description="Any usual Kenyan spelling: 07…, 01…, 254…, +254….")
-    reference: str = Field(min_length=1, max_length=64, description="Yours. It is charged once, unless `allow_repeat`.")
-    description: str | None = Field(None, max_length=200, description="Shown to the payer, shortened to 13 characters.")
-    account: str | None = Field(None, max_length=64, description="The account that is paid: name or id.")
-    account_reference: str | None = Field(
-        None, max_length=12, description="In the payer's SMS; derived from `reference` when absent."
+    amount: Amount = Field(description="Whole shillings.")
+    phone: PhoneText = Field(description="Any usual Kenyan spelling: 07…, 01…, 254…, +254….")
+    reference: Reference = Field(description="Yours. It is charged once, unless `allow_repeat`.")
+    description: Description | None = Field(None, description="Shown to the payer, shortened to 13 characters.")
+    account: AccountName | None = Field(None, description="The account that is paid: name or id.")
+    account_reference: Annotated[str, Field(pattern=r"^[A-Za-z0-9 ._/-]{1,12}$")] | None = Field(
+        None, description="In the payer's SMS; derived from `reference` when absent."
     )
     metadata: dict[str, Any] | None = Field(None, description="Yours, kept and given back: up to 50 keys and 8 KiB.")
     allow_repeat: bool = Field(default=False, description="Charge this reference although it may be charged already.")
@@ -77,6 +134,7 @@ class NewRegistration(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
+        strict=True,
         json_schema_extra={
             "example": {
                 "checkout_request_id": "ws_CO_191220191020363925",
@@ -87,22 +145,24 @@ class NewRegistration(BaseModel):
         },
     )
 
-    checkout_request_id: str = Field(min_length=1, max_length=128)
-    merchant_request_id: str | None = Field(None, max_length=128)
-    phone: str = Field(max_length=40)
-    amount: int = Field(strict=True, ge=1, le=250_000, description="What you asked for. A query cannot confirm it.")
-    reference: str = Field(min_length=1, max_length=64)
-    description: str | None = Field(None, max_length=200)
-    account: str | None = Field(None, max_length=64)
+    checkout_request_id: DarajaId
+    merchant_request_id: DarajaId | None = None
+    phone: PhoneText
+    amount: Amount = Field(description="What you asked for. A query cannot confirm it.")
+    reference: Reference
+    description: Description | None = None
+    account: AccountName | None = None
     metadata: dict[str, Any] | None = None
 
 
 class Cancellation(BaseModel):
     """Why it is called off."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"reason": "The customer left."}})
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"example": {"reason": "The customer left."}}
+    )
 
-    reason: str = Field("", max_length=200)
+    reason: Annotated[str, Field(max_length=200, pattern=NO_CONTROLS)] = ""
 
 
 class OperatorsWord(BaseModel):
@@ -110,15 +170,18 @@ class OperatorsWord(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
+        strict=True,
         json_schema_extra={
             "example": {"outcome": "completed", "receipt": "NLJ7RT61SV", "reason": "It is on the M-Pesa statement."}
         },
     )
 
     outcome: Literal["completed", "failed", "reversed"]
-    reason: str = Field(min_length=1, max_length=500)
-    receipt: str = Field("", max_length=32, description="Needed for `completed`.")
-    operator: str = Field("", max_length=64, description="Who says it; the API key's id when absent.")
+    reason: str = Field(min_length=1, max_length=500, pattern=SOME_TEXT)
+    receipt: str = Field("", pattern=r"^[A-Za-z0-9]{0,32}$", description="Needed for `completed`.")
+    operator: str = Field(
+        "", max_length=64, pattern=NO_CONTROLS, description="Who says it; the API key's id when absent."
+    )
 
 
 class ResultShape(BaseModel):
@@ -172,6 +235,12 @@ class PaymentShape(BaseModel):
 class PaymentList(BaseModel):
     """A page of payments, newest first."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"object": "list", "data": [PAYMENT_EXAMPLE], "has_more": False, "next_cursor": None}
+        }
+    )
+
     object: Literal["list"]
     data: list[PaymentShape]
     has_more: bool
@@ -192,6 +261,8 @@ class EntryShape(BaseModel):
 class Timeline(BaseModel):
     """All that is known of a payment, in order."""
 
+    model_config = ConfigDict(json_schema_extra={"example": TIMELINE_EXAMPLE})
+
     object: Literal["list"]
     data: list[EntryShape]
 
@@ -201,31 +272,34 @@ class NewAccountShape(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
+        strict=True,
         json_schema_extra={
             "example": {
                 "name": "westlands",
                 "environment": "sandbox",
                 "shortcode": "174379",
-                "consumer_key": "…",
-                "consumer_secret": "…",
-                "passkey": "…",
+                "consumer_key": "your-consumer-key",
+                "consumer_secret": "your-consumer-secret",
+                "passkey": "your-passkey",
             }
         },
     )
 
-    name: str = Field(min_length=1, max_length=64)
+    name: AccountName
     environment: Literal["simulator", "sandbox", "production"] = "sandbox"
     shortcode: str = Field(pattern=r"^\d{5,8}$", description="The PayBill, or for a till the store number.")
     till: str = Field("", pattern=r"^(\d{5,8})?$", description="The till number, for Buy Goods.")
-    consumer_key: str = Field(min_length=1, max_length=200)
-    consumer_secret: str = Field(min_length=1, max_length=200)
-    passkey: str = Field(min_length=1, max_length=200)
+    consumer_key: Secret
+    consumer_secret: Secret
+    passkey: Secret
     calls_per_minute: float = Field(120, gt=0, le=100_000)
     queries_per_minute: float | None = Field(None, gt=0, le=100_000)
 
 
 class AccountShape(BaseModel):
     """One account, without its secrets."""
+
+    model_config = ConfigDict(json_schema_extra={"example": ACCOUNT_EXAMPLE})
 
     id: str
     object: Literal["account"]
@@ -243,8 +317,71 @@ class AccountShape(BaseModel):
 class AccountList(BaseModel):
     """All accounts, oldest first."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"object": "list", "data": [ACCOUNT_EXAMPLE]}})
+
     object: Literal["list"]
     data: list[AccountShape]
 
 
 WaitSeconds = Annotated[float, Query(alias="timeout", ge=0, le=300, description="In seconds.")]
+
+
+class HealthShape(BaseModel):
+    """The process lives."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"status": "ok", "version": "0.1.0"}})
+
+    status: Literal["ok"]
+    version: str
+
+
+class ReadinessShape(BaseModel):
+    """Whether the server can work, and what waits."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "status": "ready",
+                "checks": {
+                    "worker": "ok",
+                    "database": "ok",
+                    "spooled_callbacks": 0,
+                    "spoiled_callbacks": 0,
+                    "lost_callbacks": 0,
+                    "pending": 2,
+                    "frozen": 0,
+                    "quarantined": 0,
+                },
+            }
+        }
+    )
+
+    status: Literal["ready", "not_ready"]
+    checks: dict[str, str | int]
+
+
+class CallbackHealthShape(BaseModel):
+    """The callback paths answer."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"status": "healthy", "endpoint": "/mpesa/callback", "timestamp": "2026-11-21T06:30:00+00:00"}
+        }
+    )
+
+    status: Literal["healthy"]
+    endpoint: str
+    timestamp: str
+
+
+class ErrorList(BaseModel):
+    """Every error, as a problem document."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"object": "list", "data": [PROBLEM_EXAMPLE]}})
+
+    object: Literal["list"]
+    data: list[Problem]
+
+
+EXEMPLARY: tuple[type[BaseModel], ...] = (PaymentShape, PaymentList, Timeline, AccountShape, AccountList)
+"""Shapes whose examples have nulls in them."""

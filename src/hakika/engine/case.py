@@ -1,6 +1,6 @@
 """What comes in, what goes out, and one payment's case while a batch of evidence is folded."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -8,7 +8,6 @@ from hakika.domain.errors import HakikaError
 from hakika.domain.evidence import AnyReading
 from hakika.domain.payment import Facts, Stage, Status, View
 from hakika.engine.agenda import CallbacksArrive, Hint
-from hakika.engine.ids import Entropy
 from hakika.store.events import EventRow
 from hakika.store.payments import PaymentRow
 
@@ -56,7 +55,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     """What folding needs to know besides the database."""
 
     now_ms: int
-    entropy: Entropy
+    event_ids: Iterator[str]
     callbacks_arrive: CallbacksArrive
     shortcodes: Mapping[str, frozenset[str]]  # account → the shortcodes that its callbacks may name
 

@@ -8,18 +8,19 @@ import time
 
 
 class Clock:
-    """UTC milliseconds since 1970, `speed` times as fast as the wall from the moment it was made."""
+    """UTC milliseconds since 1970, `speed` times as fast as the wall since an anchor: else, since it was made."""
 
-    def __init__(self, speed: float = 1.0) -> None:
+    def __init__(self, speed: float = 1.0, anchor_ms: float | None = None) -> None:
+        """`anchor_ms` is a moment of the wall's clock; processes that have the same one have the same time."""
         self.speed = speed
-        self._wall_ms = self._start_ms = time.time_ns() / 1_000_000
+        self._anchor_ms = time.time_ns() / 1_000_000 if anchor_ms is None else anchor_ms
 
     def __call__(self) -> int:
         """The time now."""
         wall_ms = time.time_ns() / 1_000_000
         if self.speed == 1.0:
             return int(wall_ms)  # the wall's own corrections count
-        return int(self._start_ms + (wall_ms - self._wall_ms) * self.speed)
+        return int(self._anchor_ms + (wall_ms - self._anchor_ms) * self.speed)
 
     def seconds(self, duration_ms: float) -> float:
         """How long `duration_ms` of this clock is on the wall."""

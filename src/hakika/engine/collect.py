@@ -15,7 +15,7 @@ from hakika.daraja.requests import safe_description
 from hakika.domain import schedule
 from hakika.domain.errors import Conflict, HakikaError, StoreUnavailable
 from hakika.domain.evidence import AnyReading, GaveUp, PushLost, PushStarted, SendingStopped
-from hakika.domain.payment import Facts
+from hakika.domain.payment import Facts, Push
 from hakika.engine.accounts import Accounts
 from hakika.engine.agenda import Hint
 from hakika.engine.budgets import Budgets
@@ -167,9 +167,11 @@ class Collector:
 
 
 def is_too_late(row: PaymentRow, facts: Facts, now_ms: int) -> bool:
-    """Whether a queued payment may no longer be sent: too old, or refused too often."""
-    tries = len(schedule.RESEND_AFTER_MS) + 1
-    return now_ms - row.created_at_ms > schedule.RESEND_WITHIN_MS or facts.push[0] >= tries
+    """Whether a queued payment may no longer be sent: too old, or refused too often or too late to wait."""
+    too_old = now_ms - row.created_at_ms > schedule.RESEND_WITHIN_MS
+    # A refusal that may be sent again is planned for later; one that is due at once is one too many (agenda).
+    refused = facts.push[1] == Push.REFUSED and row.due_at_ms is not None
+    return too_old or (refused and (row.due_at_ms or 0) <= row.updated_at_ms)
 
 
 def is_over(row: PaymentRow, facts: Facts, now_ms: int) -> bool:

@@ -21,7 +21,6 @@ from hakika.domain.payment import (
 )
 from hakika.engine.agenda import Hint, plan_next
 from hakika.engine.case import Case, Evidence, Surroundings
-from hakika.engine.ids import make_id
 from hakika.engine.representation import encode
 from hakika.store.events import EventRow
 from hakika.store.payments import PaymentRow
@@ -62,8 +61,7 @@ def conclude(case: Case, around: Surroundings) -> None:
 
 def make_event(row: PaymentRow, event_type: str, around: Surroundings) -> EventRow:
     """An event with the payment as it now is; its number comes when it is published."""
-    event_id = make_id("evt", around.now_ms, around.entropy)
-    return EventRow(0, event_id, row.id, event_type, row.sequence, around.now_ms, encode(row).decode())
+    return EventRow(0, next(around.event_ids), row.id, event_type, row.sequence, around.now_ms, encode(row).decode())
 
 
 def find_broken(before: View, after: View, row: PaymentRow) -> str:

@@ -7,7 +7,6 @@ fails the sender is told "accepted" all the same, because telling it otherwise b
 
 import asyncio
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,8 +17,10 @@ from hakika.daraja.callbacks import read_callback
 from hakika.domain.errors import StoreUnavailable
 from hakika.engine.case import Evidence, Origin
 from hakika.engine.ledger import Ledger
+from hakika.engine.spool import Spool
 
 log = structlog.get_logger("hakika.desk")
+DRAINED_AT_ONCE = 256
 
 
 class Posted(msgspec.Struct, frozen=True):
@@ -37,71 +38,77 @@ class Desk:
     """Takes callbacks in."""
 
     def __init__(self, ledger: Ledger, spool: Path, clock: Callable[[], int]) -> None:
-        self._ledger, self._spool, self._clock = ledger, spool, clock
-        self.lost = 0  # callbacks that neither the database nor the spool took: for /health
+        self._ledger, self._spool, self._clock = ledger, Spool(spool), clock
+        self.lost = 0  # callbacks that neither the database nor the spool took: for /ready
+        self.spoiled = 0  # lines of the spool that could not be recorded, and were set aside
 
     async def receive(self, posted: Posted) -> None:
         """Record a callback, or spool it. Never raises."""
         try:
             await self._ledger.record(read_posted(posted))
         except Exception as error:  # noqa: BLE001 - whatever broke, the bytes must be kept
-            log.warning("callback_spooled", error=str(error), unavailable=isinstance(error, StoreUnavailable))
+            log.warning("callback_spooled", error=type(error).__name__, unavailable=isinstance(error, StoreUnavailable))
             try:
-                await asyncio.to_thread(self._append, posted)
+                await asyncio.to_thread(self._spool.append, msgspec.json.encode(posted))
             except OSError as disk:
                 self.lost += 1
                 log.critical("callback_lost", error=str(disk), body=posted.body[:200].decode(errors="replace"))
 
-    def waiting(self) -> int:
+    async def waiting(self) -> int:
         """How many callbacks wait in the spool."""
-        return sum(len(path.read_bytes().splitlines()) for path in self._files() if path.exists())
+        return await asyncio.to_thread(self._spool.count)
 
     async def drain(self) -> int:
-        """Record what the spool holds. → how many; what fails stays for the next time."""
-        drained = 0
-        taken = self._spool.with_suffix(".draining")
-        if not taken.exists():
-            if not self._spool.exists():
-                return 0
-            self._spool.rename(taken)  # new ones go to a new file meanwhile
-        for line in taken.read_bytes().splitlines():
-            try:
-                posted = msgspec.json.decode(line, type=Posted)
-            except msgspec.DecodeError:
-                log.warning("spool_line_torn", line=line[:200].decode(errors="replace"))
-                continue  # the machine died while it was written: its sender was never answered
-            await self._ledger.record(read_posted(posted))
-            drained += 1
-        taken.unlink()
-        log.info("spool_drained", callbacks=drained)
+        """Record what the spool holds. → how many. Raises StoreUnavailable; then all of it stays.
+
+        A callback that was recorded before an interruption is recorded again: the same bytes are a copy.
+        """
+        with self._spool.draining() as lines:
+            drained = 0
+            for start in range(0, len(lines), DRAINED_AT_ONCE):
+                drained += sum(await asyncio.gather(*map(self._redo, lines[start : start + DRAINED_AT_ONCE])))
+            if lines:
+                log.info("spool_drained", callbacks=drained, lines=len(lines))
         return drained
 
-    def _append(self, posted: Posted) -> None:
-        self._spool.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._spool, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    async def _redo(self, line: bytes) -> bool:
+        """Record one line. → whether it could be; what can never be is set aside and must not stop the others."""
         try:
-            os.write(descriptor, msgspec.json.encode(posted) + b"\n")
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            posted = msgspec.json.decode(line, type=Posted)
+        except msgspec.MsgspecError:
+            # The machine died while it was written: its sender was never answered.
+            log.warning("spool_line_torn", bytes=len(line))
+            return self._set_aside(line)
+        try:
+            await self._ledger.record(read_posted(posted))
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - one line that breaks must not keep the others waiting for ever
+            log.error("spool_line_spoiled", error=type(error).__name__)
+            return self._set_aside(line)
+        return True
 
-    def _files(self) -> tuple[Path, Path]:
-        return self._spool, self._spool.with_suffix(".draining")
+    def _set_aside(self, line: bytes) -> bool:
+        self._spool.set_aside(line)
+        self.spoiled += 1
+        return False
 
 
 def read_posted(posted: Posted) -> Evidence:
     """The evidence in a callback: believed only on a payment's own path, and not from where it is refused."""
     reading = read_callback(posted.body, posted.at_ms, trusted=bool(posted.token) and not posted.refused)
-    flags = reading.flags
+    identity, flags = hashlib.blake2b(posted.body, digest_size=16), reading.flags
     if posted.foreign:
         flags = (*flags, "foreign_ip")
     if posted.origin.truncated:
         flags = (*flags, "truncated")
     if flags is not reading.flags:
         reading = msgspec.structs.replace(reading, flags=flags)
+        # With other flags it is another piece: of a copy only the first one's are kept.
+        identity.update("".join(flags).encode())
     return Evidence(
         reading=reading,
-        identity=hashlib.blake2b(posted.body, digest_size=16).hexdigest(),
+        identity=identity.hexdigest(),
         token=posted.token,
         raw=posted.body,
         origin=posted.origin,

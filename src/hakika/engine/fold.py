@@ -107,10 +107,13 @@ def _follow(tx: Transaction, statements: Statements, touched: Sequence[Case]) ->
         if status in DECLINED and row.holds_reference:
             free_reference(tx, row.account, row.reference, row.id)
             case.row = row._replace(holds_reference=False)
-        elif status in PAID and row.status != case.before.status and not row.allow_repeat:
-            if not row.holds_reference or case.facts.rivals:
-                follow_ups += _meet_rivals(tx, case)
+        elif status in PAID and row.status != case.before.status and _may_have_rivals(case):
+            follow_ups += _meet_rivals(tx, case)
     return follow_ups
+
+
+def _may_have_rivals(case: Case) -> bool:
+    return not case.row.allow_repeat and (not case.row.holds_reference or bool(case.facts.rivals))
 
 
 def _meet_rivals(tx: Transaction, case: Case) -> list[Evidence]:

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 Entropy = Callable[[int], bytes]
 """Gives that many random bytes: `os.urandom` in production, a seeded generator in simulations."""
@@ -16,6 +16,14 @@ _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 def make_id(prefix: str, now_ms: int, entropy: Entropy) -> str:
     """`make_id("pay", …)` → `pay_` and 26 characters: 10 for the time, 16 random."""
     return f"{prefix}_{_spell((now_ms << 80) | int.from_bytes(entropy(10)), 130)}"
+
+
+def count_ids(prefix: str, now_ms: int, entropy: Entropy) -> Iterator[str]:
+    """Ids of one moment, in order: the first is random, the next follow it. For batches."""
+    number = (now_ms << 80) | int.from_bytes(entropy(10)) >> 1
+    while True:
+        yield f"{prefix}_{_spell(number, 130)}"
+        number += 1
 
 
 def make_token(entropy: Entropy) -> str:

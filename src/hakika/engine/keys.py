@@ -1,10 +1,12 @@
 """API keys: made here, shown once, kept as a hash."""
 
 from collections.abc import Callable
+from typing import Any
 
-from hakika.domain.errors import InvalidRequest
+from hakika.domain.errors import InvalidRequest, NotFound
 from hakika.engine.ids import Entropy, hash_secret, make_id, make_secret
-from hakika.store.keys import ApiKeyRow, insert_api_key
+from hakika.engine.representation import iso
+from hakika.store.keys import ApiKeyRow, insert_api_key, revoke_api_key
 from hakika.store.transaction import Transaction
 
 
@@ -16,3 +18,21 @@ def create_key(tx: Transaction, name: str, clock: Callable[[], int], entropy: En
     row = ApiKeyRow(make_id("key", now_ms, entropy), name.strip(), hash_secret(key), key[-4:], now_ms, None)
     insert_api_key(tx, row)
     return key, row
+
+
+def revoke_key(tx: Transaction, key_id: str, now_ms: int) -> None:
+    """End a key's life. Raises NotFound where there is no such key, or it is revoked already."""
+    if not revoke_api_key(tx, key_id, now_ms):
+        raise NotFound(f"There is no live key {key_id!r}: see `hakika keys list`.")
+
+
+def show_key(row: ApiKeyRow) -> dict[str, Any]:
+    """A key as people may see it."""
+    return {
+        "id": row.id,
+        "object": "api_key",
+        "name": row.name,
+        "hint": row.hint,
+        "created_at": iso(row.created_at_ms),
+        "revoked_at": iso(row.revoked_at_ms) if row.revoked_at_ms else None,
+    }

@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
+from threading import Lock
 
 import structlog
 
@@ -16,7 +17,7 @@ from hakika.domain.errors import HakikaError, StoreUnavailable
 from hakika.engine.case import Evidence, Recorded, Surroundings
 from hakika.engine.fold import Statements, apply
 from hakika.engine.health import CallbackHealth
-from hakika.engine.ids import Entropy
+from hakika.engine.ids import Entropy, count_ids
 from hakika.engine.notices import Notices
 from hakika.store.opening import Store
 from hakika.store.transaction import Transaction
@@ -44,6 +45,8 @@ class Ledger:
         self._shortcodes: Mapping[str, frozenset[str]] = {}
         self._waiting: deque[_Waiting] = deque()
         self._committer: asyncio.Task[None] | None = None
+        self._batch: list[_Waiting] | None = None  # being taken, perhaps in a thread of the store's
+        self._taking = Lock()
 
     def know_shortcodes(self, shortcodes: Mapping[str, frozenset[str]]) -> None:
         """Set which shortcodes each account's callbacks may name."""
@@ -51,7 +54,9 @@ class Ledger:
 
     def surroundings(self) -> Surroundings:
         """What folding needs to know besides the database, now."""
-        return Surroundings(self._clock(), self._entropy, self.health.arrive, self._shortcodes)
+        now_ms = self._clock()
+        event_ids = count_ids("evt", now_ms, self._entropy)
+        return Surroundings(now_ms, event_ids, self.health.arrive, self._shortcodes)
 
     async def record(self, evidence: Evidence) -> Recorded:
         """Fold one piece of evidence in; answered when it is durable.
@@ -69,7 +74,7 @@ class Ledger:
         taken: list[_Waiting] = []
         try:
             while self._waiting:
-                taken = []
+                self._batch = taken = []
                 recorded = await self._commit(partial(self._apply_waiting, taken), taken)
                 if recorded is None:
                     await self._commit_one_by_one(taken)
@@ -78,14 +83,20 @@ class Ledger:
                 self._announce(recorded)
         finally:
             # Whatever ends this task, nobody who waits is left hanging.
-            for _, answer in (*taken, *self._waiting):
+            with self._taking:
+                self._batch = None
+                left = (*taken, *self._waiting)
+                self._waiting.clear()
+            for _, answer in left:
                 if not answer.done():
                     answer.set_exception(StoreUnavailable("The ledger stopped."))
-            self._waiting.clear()
 
     def _apply_waiting(self, taken: list[_Waiting], tx: Transaction) -> list[Recorded | HakikaError]:
         # What waits is taken as late as possible: whatever came while the last commit ran goes along.
-        taken += [self._waiting.popleft() for _ in range(min(len(self._waiting), PIECES_A_BATCH - len(taken)))]
+        with self._taking:
+            if taken is not self._batch:  # its committer is dead: nobody would answer what it takes
+                raise StoreUnavailable("The ledger stopped.")
+            taken += [self._waiting.popleft() for _ in range(min(len(self._waiting), PIECES_A_BATCH - len(taken)))]
         return apply(tx, self.statements, self.surroundings(), [evidence for evidence, _ in taken])
 
     def _apply_one(self, evidence: Evidence, tx: Transaction) -> list[Recorded | HakikaError]:

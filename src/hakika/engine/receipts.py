@@ -17,7 +17,8 @@ def settle_receipts(tx: Transaction, statements: EvidenceStatements, touched: Se
     }
     if not wanted:
         return
-    tx.write_rows(statements.take_receipts, sorted(wanted))
+    if tx.write_rows(statements.take_receipts, sorted(wanted)) == len(wanted):
+        return  # all were new: nobody owned one before
     owners: dict[str, str] = dict(tx.look_up(statements.receipt_owners, sorted({receipt for receipt, _ in wanted})))
     losers = {payment for receipt, payment in wanted if owners[receipt] != payment}
     for case in touched:

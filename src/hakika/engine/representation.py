@@ -100,14 +100,10 @@ def as_dict(row: PaymentRow) -> dict[str, Any]:
     return decoded
 
 
+@functools.lru_cache(16_384)  # a batch of callbacks names the same moments again and again
 def iso(at_ms: int) -> str:
     """UTC milliseconds → `2026-11-21T06:30:00.123Z`."""
-    return f"{_iso_second(at_ms // 1000)}.{at_ms % 1000:03d}Z"
-
-
-@functools.lru_cache(4096)
-def _iso_second(at_s: int) -> str:
-    return datetime.fromtimestamp(at_s, UTC).isoformat()[:-6]
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def _result_of(code: str) -> Result:

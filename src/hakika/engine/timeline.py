@@ -6,7 +6,7 @@ import msgspec
 
 from hakika.engine.representation import iso
 from hakika.store.events import EventRow, list_events
-from hakika.store.evidence import EvidenceRow, list_evidence
+from hakika.store.evidence import EvidenceRow, QuarantineRow, list_evidence
 from hakika.store.transaction import Transaction
 
 RAW_SHOWN_BYTES = 4_096
@@ -68,3 +68,17 @@ def _tell_event(event: EventRow) -> Entry:
         sequence=event.sequence,
         payment=msgspec.Raw(event.snapshot.encode()),
     )
+
+
+def show_parked(row: QuarantineRow) -> dict[str, Any]:
+    """Something that came and is about no payment that we know, as people may see it."""
+    return {
+        "id": row.id,
+        "object": "quarantined",
+        "at": iso(row.at_ms),
+        "reason": row.reason,
+        "checkout_request_id": row.checkout_request_id or None,
+        "copies": row.copies,
+        "origin": msgspec.json.decode(row.origin),
+        "raw": (row.raw or b"")[:RAW_SHOWN_BYTES].decode(errors="replace"),
+    }

@@ -61,6 +61,7 @@ class Worker:
 
     async def run_once(self) -> Counter[str]:
         """Act once on all that is due now and wait for it. → how often what was done."""
+        await self.look_at_callbacks()
         rows = await self._claim()
         return Counter(await asyncio.gather(*(self._collector.act(row) for row in rows)))
 
@@ -79,7 +80,7 @@ class Worker:
     async def _go_round(self) -> int:
         """Take what is due and start acting on it. → how long to wait before the next round, in ms."""
         try:
-            await self._look_at_callbacks()
+            await self.look_at_callbacks()
             room = ACTING_AT_ONCE - len(self._acting)
             rows = await self._claim() if room > 0 else []
             for row in rows:
@@ -101,7 +102,8 @@ class Worker:
         # What is due and was not granted waits for the budget, a tenth of a second at a time.
         return min(LOOK_AGAIN_AFTER_MS, max(100, due_at_ms - self._clock()))
 
-    async def _look_at_callbacks(self) -> None:
+    async def look_at_callbacks(self) -> None:
+        """See, every few seconds, whether callbacks arrive; where they just stopped, hurry the queries."""
         if self._clock() - self._looked_at_ms < HEALTH_AGAIN_AFTER_MS:
             return
         self._looked_at_ms = self._clock()

@@ -1,5 +1,6 @@
 """The page on which people hold the phones: three static files, nothing from anywhere else."""
 
+import re
 from pathlib import Path
 
 from starlette.requests import Request
@@ -9,7 +10,6 @@ from starlette.staticfiles import StaticFiles
 
 STATIC = Path(__file__).parent / "static"
 HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
@@ -25,6 +25,8 @@ def page_routes() -> list[BaseRoute]:
     ]
 
 
-async def show_page(_: Request) -> Response:
-    """Show the phones; the script reads from the address which of them."""
-    return FileResponse(STATIC / "page.html", headers=HEADERS)
+async def show_page(request: Request) -> Response:
+    """Show the phones; the script reads from the address which of them. Only this machine's pages may frame it."""
+    host = re.sub(r"[^\w.:\[\]-]", "", request.url.hostname or "")
+    policy = f"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self' http://{host}:*"
+    return FileResponse(STATIC / "page.html", headers={**HEADERS, "Content-Security-Policy": policy})

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSON
 from sqlalchemy.dialects.postgresql import dialect as postgres_dialect
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.schema import Column, Table
 from sqlalchemy.sql import ClauseElement, ColumnElement, Select, bindparam, column, literal_column
 from sqlalchemy.types import LargeBinary
@@ -87,6 +88,10 @@ class PostgresDialect:
         locked = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
         return bool(connection.execute(locked, {"name": name}).scalar())
 
+    def hold_snapshot(self, connection: Connection) -> None:
+        """See Dialect.hold_snapshot."""
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
 
 def _recordset(columns: Sequence[Column[Any]]) -> Any:
     """`json_to_recordset(rows) AS given(id text, …)`; binary columns travel as base64."""
@@ -105,10 +110,11 @@ def _read(given: Any, wanted: Column[Any]) -> ColumnElement[Any]:
 def _one(statement: Any, names: list[str], identity: Sequence[str] = ()) -> Rows:
     compiled = statement.compile(dialect=_DIALECT)
 
-    def run(cursor: Cursor, sql: str, values: Sequence[Values]) -> None:
+    def run(cursor: Cursor, sql: str, values: Sequence[Values]) -> int:
         rows: Sequence[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in values]
         rows = _count_copies(rows, identity) if identity else rows
         cursor.execute(sql, (msgspec.json.encode(rows).decode(),))
+        return cursor.rowcount
 
     return Rows(str(compiled), tuple(names), run)
 
@@ -135,6 +141,7 @@ class PostgresStore:
         self.url, self.dialect = url, PostgresDialect()
         self._engine = create_engine(url, pool_size=CONNECTIONS, max_overflow=0, pool_pre_ping=True)
         self._threads = ThreadPoolExecutor(CONNECTIONS, "store")
+        self._closed = False
 
     def read_now(self, job: Callable[[Transaction], T]) -> T:
         """Run `job` in a transaction of its own and wait for it."""
@@ -154,15 +161,21 @@ class PostgresStore:
 
     async def read(self, job: Callable[[Transaction], T]) -> T:
         """Run `job` in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self.read_now, job)
+        return await self._run(self.read_now, job)
 
     async def write(self, job: Callable[[Transaction], T]) -> T:
         """Run `job` in a thread, in a transaction; answered when it is durable."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self.write_now, job)
+        return await self._run(self.write_now, job)
+
+    async def _run(self, way: Callable[[Callable[[Transaction], T]], T], job: Callable[[Transaction], T]) -> T:
+        if self._closed:
+            raise StoreUnavailable("The store is closed.")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, way, job)
 
     async def close(self) -> None:
-        """Let go of all connections."""
-        self._threads.shutdown()
+        """Finish what is under way, then let go of all connections."""
+        self._closed = True
+        await asyncio.to_thread(self._threads.shutdown)
         self._engine.dispose()
 
 
@@ -187,5 +200,5 @@ def _mapped_errors() -> Iterator[None]:
         if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
             raise StoreUnavailable(f"PostgreSQL: {str(cause).strip()}") from error
         raise
-    except TimeoutError as error:
+    except (TimeoutError, PoolTimeoutError) as error:
         raise StoreUnavailable("PostgreSQL: no free connection.") from error

@@ -81,6 +81,10 @@ class SqliteDialect:
         """Nothing to lock: there is one writer."""
         return True
 
+    def hold_snapshot(self, connection: Connection) -> None:
+        """See Dialect.hold_snapshot."""
+        connection.exec_driver_sql("BEGIN")
+
 
 def _many(statement: Any, order: list[str]) -> Rows:
     compiled = statement.compile(dialect=sqlite_dialect())
@@ -88,8 +92,9 @@ def _many(statement: Any, order: list[str]) -> Rows:
     return Rows(str(compiled), tuple(order), _run_many)
 
 
-def _run_many(cursor: Cursor, sql: str, values: Sequence[Values]) -> None:
+def _run_many(cursor: Cursor, sql: str, values: Sequence[Values]) -> int:
     cursor.executemany(sql, values)
+    return cursor.rowcount
 
 
 def _run_lookup(cursor: Cursor, sql: str, keys: Sequence[str]) -> list[Values]:
@@ -105,9 +110,9 @@ def _engine(url: str, *, pooled: bool) -> Engine:
     def set_pragmas(connection: sqlite3.Connection, _: object) -> None:
         # WAL: readers never wait for the writer. FULL: a commit that returned is on the disk.
         for pragma in (
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
             "journal_mode=WAL",
             "synchronous=FULL",
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
             "temp_store=MEMORY",
         ):
             connection.execute(f"PRAGMA {pragma}")
@@ -129,6 +134,7 @@ class SqliteStore:
         self._committer: asyncio.Task[None] | None = None
         self._commits = ThreadPoolExecutor(1, "commit")
         self._reads = ThreadPoolExecutor(READERS, "read")
+        self._closed = False
 
     # ── reading ──────────────────────────────
 
@@ -142,6 +148,8 @@ class SqliteStore:
 
     async def read(self, job: Job[T]) -> T:
         """Run `job` in a thread, on a connection of its own."""
+        if self._closed:
+            raise StoreUnavailable("The store is closed.")
         return await asyncio.get_running_loop().run_in_executor(self._reads, self.read_now, job)
 
     # ── writing ──────────────────────────────
@@ -161,6 +169,8 @@ class SqliteStore:
 
     async def write(self, job: Job[T]) -> T:
         """Queue `job` for the writer; answered when it is durable. Jobs run in the order in which they came."""
+        if self._closed:
+            raise StoreUnavailable("The store is closed.")
         if self._committer is None or self._committer.done():
             self._committer = asyncio.create_task(self._commit_forever())
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
@@ -193,6 +203,9 @@ class SqliteStore:
                     _run_apart(transaction, job, answer, done)
                 loop = asyncio.get_running_loop()
                 await loop.run_in_executor(self._commits, transaction.cursor.execute, "COMMIT")
+        except asyncio.CancelledError:
+            self._drop_writer()
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it was, it belongs to those who wait
             self._drop_writer()
             for _, answer in taken:
@@ -205,7 +218,8 @@ class SqliteStore:
 
     async def _begin(self) -> Transaction:
         if self._writer is None:
-            self._writer = self._write_engine.connect()
+            loop = asyncio.get_running_loop()
+            self._writer = await loop.run_in_executor(self._commits, self._write_engine.connect)
         transaction = _transaction(self._writer, self.dialect)
         try:
             transaction.cursor.execute("PRAGMA busy_timeout=0")
@@ -220,11 +234,7 @@ class SqliteStore:
 
     def _drop_writer(self) -> None:
         if self._writer is not None:
-            with contextlib.suppress(Exception):
-                self._writer.exec_driver_sql("ROLLBACK")
-            with contextlib.suppress(Exception):
-                self._writer.invalidate()
-                self._writer.close()
+            self._commits.submit(_let_go, self._writer)  # after whatever it is in the middle of
             self._writer = None
 
     async def close(self) -> None:
@@ -234,10 +244,19 @@ class SqliteStore:
                 await self.write(_do_nothing)  # first come first served: all that came before is answered then
             self._committer.cancel()
             await asyncio.gather(self._committer, return_exceptions=True)
+        self._closed = True
         self._drop_writer()
         self._commits.shutdown()
         self._reads.shutdown()
         self._read_engine.dispose()
+
+
+def _let_go(writer: Connection) -> None:
+    with contextlib.suppress(Exception):
+        writer.exec_driver_sql("ROLLBACK")
+    with contextlib.suppress(Exception):
+        writer.invalidate()
+        writer.close()
 
 
 def _do_nothing(_: Transaction) -> None:

@@ -17,6 +17,8 @@ Values: TypeAlias = tuple[Any, ...]
 class Cursor(Protocol):
     """The part of a DBAPI cursor that we use."""
 
+    rowcount: int
+
     def execute(self, sql: str, parameters: Any = ...) -> Any: ...  # noqa: D102
     def executemany(self, sql: str, parameters: Iterable[Any]) -> Any: ...  # noqa: D102
     def fetchall(self) -> list[Values]: ...  # noqa: D102
@@ -28,7 +30,7 @@ class Rows(NamedTuple):
 
     sql: str
     columns: tuple[str, ...]
-    run: Callable[[Cursor, str, Sequence[Values]], None]
+    run: Callable[[Cursor, str, Sequence[Values]], int]
 
 
 class Lookup(NamedTuple):
@@ -75,6 +77,9 @@ class Dialect(Protocol):
     def try_lock_name(self, connection: Connection, name: str) -> bool:
         """Like `lock_name`, but answer False at once where another holds it."""
 
+    def hold_snapshot(self, connection: Connection) -> None:
+        """Read everything in this transaction as of one moment. The first statement of a reading one."""
+
 
 class Transaction:
     """Statements in one transaction, which somebody else commits."""
@@ -96,10 +101,9 @@ class Transaction:
         """Read all rows."""
         return self.execute(statement).all()
 
-    def write_rows(self, rows: Rows, values: Sequence[Values]) -> None:
-        """Run a hot writing statement for all `values` (tuples in the order of its columns)."""
-        if values:
-            rows.run(self.cursor, rows.sql, values)
+    def write_rows(self, rows: Rows, values: Sequence[Values]) -> int:
+        """Run a hot writing statement for all `values` (tuples in the order of its columns). → rows written."""
+        return rows.run(self.cursor, rows.sql, values) if values else 0
 
     def look_up(self, lookup: Lookup, keys: Sequence[str]) -> list[Values]:
         """Run a hot reading statement for all `keys`."""
@@ -117,6 +121,10 @@ class Transaction:
     def try_lock_name(self, name: str) -> bool:
         """Like `lock_name`, but answer False at once where another holds it."""
         return self.dialect.try_lock_name(self.connection, name)
+
+    def hold_snapshot(self) -> None:
+        """Read everything in this transaction as of one moment. The first statement of a reading one."""
+        self.dialect.hold_snapshot(self.connection)
 
 
 def identity_of(table: Table) -> list[str]:

@@ -43,7 +43,8 @@ const POLL_MS = 700;
 
 const alone = location.pathname.match(/^\/simulator\/phone\/(\d+)$/)?.[1];
 const shown = new Map();
-let language = localStorage.getItem("language") === "sw" ? "sw" : "en";
+const asked = new URLSearchParams(location.search).get("language") ?? localStorage.getItem("language");
+let language = asked === "sw" ? "sw" : "en";
 
 const byId = (id) => document.getElementById(id);
 const money = (phone) => phone.amount.toLocaleString("en-KE");
@@ -179,6 +180,7 @@ document.querySelector("form").addEventListener("submit", async (event) => {
 });
 
 document.body.classList.toggle("alone", Boolean(alone));
+document.body.classList.toggle("framed", window.self !== window.top);
 speak();
 listFaults().catch(() => undefined);
 refresh();

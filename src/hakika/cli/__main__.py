@@ -1,0 +1,5 @@
+"""`python -m hakika.cli`."""
+
+from hakika.cli import main
+
+main()

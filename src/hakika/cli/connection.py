@@ -1,0 +1,199 @@
+"""The running server: found on this machine or named with `--server`, and asked over HTTP."""
+
+import ipaddress
+import re
+import time
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx2
+
+from hakika.cli.voice import Failure
+from hakika.config import Settings
+from hakika.serving.presence import read_presence
+
+DEMO = "demo"  # the folder of the demo's own server, in the data directory
+_RECEIPT = re.compile(r"[A-Za-z0-9]{1,32}")
+PROBE_S = 1.5
+ANSWER_S = 30.0
+TRIES = 4
+PAUSE_S = 0.5
+
+NOT_SENT = "None moved: the request never reached a server."
+PERHAPS = "Unknown: the request may have reached the server, its answer did not reach you."
+
+
+class Remote:
+    """A running server."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self.url, self._key = url.rstrip("/"), key
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        # A proxy of the environment is for the internet, not for this machine.
+        self._http = httpx2.Client(
+            base_url=self.url, headers=headers, timeout=ANSWER_S, trust_env=not is_loopback(self.url)
+        )
+
+    # ── payments ──────────────────────────────
+
+    def request(self, body: dict[str, Any], idempotency_key: str) -> dict[str, Any]:
+        """Ask for money. Repeated by itself where no answer came: the key makes that safe."""
+        headers = {"Idempotency-Key": idempotency_key}
+        return self._ask("POST", "/v1/payments", json=body, headers=headers, tries=TRIES)
+
+    def wait(self, payment_id: str, seconds: float) -> dict[str, Any]:
+        """The payment as soon as it is no longer pending, or after so long."""
+        path = f"/v1/payments/{quote(payment_id)}/wait"
+        return self._ask("GET", path, params={"timeout": seconds}, timeout=seconds + ANSWER_S, tries=TRIES)
+
+    def find(self, name: str) -> list[dict[str, Any]]:
+        """The payments called so: by id, reference, CheckoutRequestID or receipt; newest first."""
+        if name.startswith("pay_"):
+            try:
+                return [self._ask("GET", f"/v1/payments/{quote(name, safe='')}", tries=TRIES)]
+            except Failure as failure:
+                if failure.code != "not_found":
+                    raise
+        found: dict[str, dict[str, Any]] = {}
+        fields = ["reference", "checkout_request_id"] + (["receipt"] if _RECEIPT.fullmatch(name) else [])
+        for field in fields:
+            page = self._ask("GET", "/v1/payments", params={field: name}, tries=TRIES)
+            found |= {payment["id"]: payment for payment in page["data"]}
+        return [found[payment_id] for payment_id in sorted(found, reverse=True)]
+
+    def tell(self, payment_id: str) -> list[dict[str, Any]]:
+        """All evidence and events of a payment."""
+        entries: list[dict[str, Any]] = self._ask("GET", f"/v1/payments/{payment_id}/timeline", tries=TRIES)["data"]
+        return entries
+
+    def query(self, payment_id: str) -> dict[str, Any]:
+        """Ask Daraja now."""
+        return self._ask("POST", f"/v1/payments/{payment_id}/query")
+
+    def cancel(self, payment_id: str, reason: str) -> dict[str, Any]:
+        """Call it off before it is sent."""
+        return self._ask("POST", f"/v1/payments/{payment_id}/cancel", json={"reason": reason})
+
+    def resolve(self, payment_id: str, outcome: str, receipt: str, reason: str, operator: str) -> dict[str, Any]:
+        """Say what a person found out."""
+        body = {"outcome": outcome, "reason": reason, "operator": operator} | ({"receipt": receipt} if receipt else {})
+        return self._ask("POST", f"/v1/payments/{payment_id}/resolve", json=body)
+
+    # ── the server itself ──────────────────────────────
+
+    def list_accounts(self) -> list[dict[str, Any]]:
+        """All accounts."""
+        return list(self._ask("GET", "/v1/accounts")["data"])
+
+    def add_account(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Add an account."""
+        return self._ask("POST", "/v1/accounts", json=body)
+
+    def change_account(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Give an account anew."""
+        return self._ask("PUT", f"/v1/accounts/{quote(name, safe='')}", json=body)
+
+    def list_keys(self) -> list[dict[str, Any]]:
+        """All API keys."""
+        return list(self._ask("GET", "/local/keys")["data"])
+
+    def create_key(self, name: str) -> dict[str, Any]:
+        """Make an API key."""
+        return self._ask("POST", "/local/keys", json={"name": name})
+
+    def revoke_key(self, key_id: str) -> None:
+        """End a key's life."""
+        self._ask("POST", f"/local/keys/{quote(key_id, safe='')}/revoke")
+
+    def list_quarantine(self, limit: int) -> list[dict[str, Any]]:
+        """What is about no payment that is known."""
+        return list(self._ask("GET", "/local/quarantine", params={"limit": limit})["data"])
+
+    # ── asking ──────────────────────────────
+
+    def _ask(self, method: str, path: str, *, tries: int = 1, **request: Any) -> dict[str, Any]:
+        """→ the answer's document. Raises Failure."""
+        for left in range(tries - 1, -1, -1):
+            try:
+                answer = self._http.request(method, path, **request)
+            except httpx2.HTTPError as error:
+                if not left:
+                    raise self._silent(method, error) from None
+            else:
+                busy = answer.status_code == 503 or _code_of(answer) == "idempotency_key_in_flight"
+                if not (busy and left):
+                    return _read(answer)
+            time.sleep(PAUSE_S * (tries - left))
+        raise AssertionError
+
+    def _silent(self, method: str, error: httpx2.HTTPError) -> Failure:
+        never_sent = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.UnsupportedProtocol)
+        unknown = method == "POST" and not never_sent
+        return Failure(
+            "The server does not answer",
+            f"{self.url}: {str(error) or type(error).__name__}",
+            money=PERHAPS if unknown else NOT_SENT if method == "POST" else "This says nothing about money.",
+            cure="Look with `hakika status REFERENCE` before you ask again."
+            if unknown
+            else "Start it with `hakika serve`, or correct --server.",
+            code="server_silent",
+            exit_code=3 if unknown else 1,
+        )
+
+
+def find_server(settings: Settings, named: str) -> Remote | None:
+    """The server named with `--server`, else the one that runs on this machine, else None."""
+    url = named or settings.server
+    known = [read_presence(folder) for folder in (settings.data_dir, settings.data_dir / DEMO)]
+    if url:
+        if not url.startswith(("http://", "https://")):
+            raise Failure("Not a server's address", f"{url!r}", cure="Write --server http://127.0.0.1:8000.")
+        ours = [presence.local_key for presence in known if presence and presence.url == url.rstrip("/")]
+        return Remote(url, settings.api_key or next(iter(ours), ""))
+    for presence in known:
+        if presence is not None and is_alive(presence.url):
+            return Remote(presence.url, presence.local_key)
+    return None
+
+
+def is_alive(url: str) -> bool:
+    """Whether a server of ours answers there now."""
+    try:
+        answer = httpx2.get(f"{url}/health", timeout=PROBE_S, trust_env=False)
+        return answer.status_code == 200 and "version" in answer.json()
+    except (httpx2.HTTPError, ValueError):
+        return False
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _read(answer: httpx2.Response) -> dict[str, Any]:
+    try:
+        document = answer.json()
+    except ValueError:
+        document = None
+    if isinstance(document, dict) and answer.status_code < 300:
+        return document
+    if isinstance(document, dict) and "code" in document:
+        raise Failure.of_problem(document)
+    raise Failure(
+        "That is no Hakika server",
+        f"{answer.request.url} answered HTTP {answer.status_code}.",
+        money="This says nothing about money.",
+        cure="Correct --server or HAKIKA_SERVER.",
+        code="not_hakika",
+    )
+
+
+def _code_of(answer: httpx2.Response) -> str:
+    try:
+        return str(answer.json().get("code", ""))
+    except (ValueError, AttributeError):
+        return ""

@@ -1,0 +1,194 @@
+"""The store without a server: read as it is, written under the lock that a server would hold."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import text
+
+from hakika.cli.voice import Failure
+from hakika.config import Settings, check_settings, daraja_urls
+from hakika.domain.errors import SettingError, StoreUnavailable
+from hakika.engine.ids import system_entropy
+from hakika.engine.keys import create_key, revoke_key, show_key
+from hakika.engine.representation import as_dict, iso
+from hakika.engine.timeline import show_parked, tell_all
+from hakika.logs import configure_logs
+from hakika.serving.presence import hold_database, sqlite_file
+from hakika.store.accounts import AccountRow, list_accounts
+from hakika.store.evidence import list_quarantine
+from hakika.store.keys import list_api_keys
+from hakika.store.opening import Store, open_store
+from hakika.store.search import find_by_anything
+from hakika.store.transaction import Transaction
+
+T = TypeVar("T")
+
+
+class Direct:
+    """The store."""
+
+    def __init__(self, settings: Settings) -> None:
+        check_settings(settings)
+        configure_logs(settings.log_format, "warning")
+        self._settings = settings
+
+    # ── reading ──────────────────────────────
+
+    def find(self, name: str) -> list[dict[str, Any]]:
+        """See Remote.find."""
+        return [as_dict(row) for row in self._read(lambda tx: find_by_anything(tx, name))]
+
+    def tell(self, payment_id: str) -> list[dict[str, Any]]:
+        """See Remote.tell."""
+        entries: list[dict[str, Any]] = msgspec.json.decode(
+            msgspec.json.encode(self._read(lambda tx: tell_all(tx, payment_id)))
+        )
+        return entries
+
+    def list_accounts(self) -> list[dict[str, Any]]:
+        """See Remote.list_accounts."""
+        return [show_account(row) for row in self._read(list_accounts)]
+
+    def list_keys(self) -> list[dict[str, Any]]:
+        """See Remote.list_keys."""
+        return [show_key(row) for row in self._read(list_api_keys)]
+
+    def list_quarantine(self, limit: int) -> list[dict[str, Any]]:
+        """See Remote.list_quarantine."""
+        return [show_parked(row) for row in self._read(lambda tx: list_quarantine(tx, limit))]
+
+    def _read(self, job: Callable[[Transaction], T]) -> T:
+        with opened(self._settings) as store:
+            return store.read_now(job)
+
+    # ── writing ──────────────────────────────
+
+    def query(self, payment_id: str) -> dict[str, Any]:
+        """See Remote.query."""
+        return self._act(lambda cashier: cashier.query(payment_id))
+
+    def cancel(self, payment_id: str, reason: str) -> dict[str, Any]:
+        """See Remote.cancel."""
+        return self._act(lambda cashier: cashier.cancel(payment_id, reason))
+
+    def resolve(self, payment_id: str, outcome: str, receipt: str, reason: str, operator: str) -> dict[str, Any]:
+        """See Remote.resolve."""
+        from hakika.engine.resolution import Resolution
+
+        resolution = msgspec.convert({"outcome": outcome, "reason": reason, "receipt": receipt}, Resolution)
+        return self._act(lambda cashier: cashier.resolve(payment_id, resolution, operator))
+
+    def create_key(self, name: str) -> dict[str, Any]:
+        """See Remote.create_key."""
+
+        def create(house: Any) -> dict[str, Any]:
+            key, row = house.store.write_now(lambda tx: create_key(tx, name, house.clock, system_entropy))
+            return {**show_key(row), "key": key}
+
+        return self._write(create)
+
+    def revoke_key(self, key_id: str) -> None:
+        """See Remote.revoke_key."""
+        self._write(lambda house: house.store.write_now(lambda tx: revoke_key(tx, key_id, house.clock())))
+
+    def add_account(self, body: dict[str, Any]) -> dict[str, Any]:
+        """See Remote.add_account."""
+        return self._keep_account(body, lambda house, tx, new: house.accounts.add(tx, new))
+
+    def change_account(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        """See Remote.change_account."""
+        return self._keep_account(body, lambda house, tx, new: house.accounts.change(tx, name, new))
+
+    def _keep_account(self, body: dict[str, Any], keep: Callable[[Any, Transaction, Any], Any]) -> dict[str, Any]:
+        from pydantic import ValidationError
+
+        from hakika.api.accounts import read_new_account
+        from hakika.api.shapes import NewAccountShape
+
+        try:
+            shape = NewAccountShape(**body)
+        except ValidationError as error:
+            faults = "; ".join(f"`{fault['loc'][0]}`: {fault['msg']}" for fault in error.errors())
+            raise Failure("The request is not valid", faults, code="invalid_request", cure="Correct it.") from None
+        new = read_new_account(shape, daraja_urls(self._settings)[shape.environment])
+        self._write(lambda house: house.store.write_now(lambda tx: keep(house, tx, new)))
+        return next(account for account in self.list_accounts() if account["name"] == new.name)
+
+    def _write(self, job: Callable[[Any], T]) -> T:
+        from hakika.main import build_house
+
+        with hold_database(self._settings.database_url):
+            house = build_house(self._settings)
+            try:
+                return job(house)
+            finally:
+                asyncio.run(house.store.close())
+
+    def _act(self, verb: Callable[[Any], Awaitable[Any]]) -> dict[str, Any]:
+        async def act() -> dict[str, Any]:
+            async with self._cashier() as cashier:
+                return as_dict(await verb(cashier))
+
+        with hold_database(self._settings.database_url):
+            return asyncio.run(act())
+
+    @contextlib.asynccontextmanager
+    async def _cashier(self) -> AsyncIterator[Any]:
+        from hakika.daraja.client import open_client
+        from hakika.main import build_house
+
+        house = build_house(self._settings)
+        try:
+            await house.store.read(house.accounts.load)
+            house.ledger.know_shortcodes(house.accounts.shortcodes())
+            async with open_client(house.clock, house.tokens) as daraja:
+                yield house.hire(daraja, "")[0]
+        finally:
+            await house.store.close()
+
+
+@contextlib.contextmanager
+def opened(settings: Settings) -> Iterator[Store]:
+    """Open the store for reading. Raises SettingError where there is no database of ours."""
+    file = sqlite_file(settings.database_url)
+    if file is not None and not file.exists():
+        raise SettingError("DATABASE_URL", f"there is no {file} here.", "Start with `hakika serve`, or correct it.")
+    store = open_store(settings.database_url)
+    try:
+        _check_schema(store)
+        yield store
+    finally:
+        asyncio.run(store.close())
+
+
+def _check_schema(store: Store) -> None:
+    try:
+        store.read_now(lambda tx: tx.execute(text("SELECT version_num FROM alembic_version")).all())
+    except StoreUnavailable as error:
+        if "no such table" not in error.detail:
+            raise
+    except Exception as error:
+        if "alembic_version" not in str(error):
+            raise
+    else:
+        return
+    raise SettingError("DATABASE_URL", "that database has no tables of Hakika.", "Run `hakika migrate`.")
+
+
+def show_account(row: AccountRow) -> dict[str, Any]:
+    """An account without its secrets, as the API shows it."""
+    return {
+        "id": row.id,
+        "object": "account",
+        "name": row.name,
+        "environment": row.environment,
+        "shortcode": row.shortcode,
+        "till": row.till or None,
+        "calls_per_minute": row.calls_per_minute,
+        "queries_per_minute": row.queries_per_minute,
+        "active": bool(row.active),
+        "created_at": iso(row.created_at_ms),
+    }

@@ -1,0 +1,141 @@
+"""`hakika demo`, `serve`, `simulate`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hakika.cli.app import AsJson, app, command
+from hakika.cli.voice import console
+
+if TYPE_CHECKING:
+    from hakika.serving.server import Running
+
+Host = Annotated[str, typer.Option("--host", help="The address to listen on.")]
+LogFormat = Annotated[str, typer.Option("--log-format", help="pretty or json (HAKIKA_LOG_FORMAT).")]
+LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning or error (HAKIKA_LOG_LEVEL).")]
+
+
+@command(
+    app,
+    "demo",
+    "hakika demo",
+    "hakika demo --port 9000",
+    "hakika demo --scenarios",
+    "hakika demo --scenarios --database-url postgresql://localhost/hakika_demo",
+)
+def demo(
+    port: Annotated[int, typer.Option("--port", "-p", envvar="PORT", help="Where the demo listens.")] = 8000,
+    host: Host = "127.0.0.1",
+    open_browser: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
+    scenarios: Annotated[
+        bool, typer.Option("--scenarios", help="Run everything that can go wrong, by itself.")
+    ] = False,
+    database_url: Annotated[str, typer.Option("--database-url", help="For --scenarios: a database to use.")] = "",
+    speed: Annotated[float, typer.Option("--speed", help="For --scenarios: how fast time passes.")] = 0,
+    only: Annotated[list[str] | None, typer.Option("--only", help="For --scenarios: only these.")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Run server, simulator and a small shop, with no configuration and no internet.
+
+    Pay with the phone on the screen. With --scenarios everything that can go wrong is shown in a table; the exit
+    code is 0 only if every row holds.
+    """
+    if scenarios:
+        from hakika.demo import run_scenarios
+
+        return int(run_scenarios(database_url or None, speed or None, only or [], as_json))
+    from hakika.demo import run_demo
+
+    run_demo(port, host, open_browser)
+    return 0
+
+
+@command(
+    app,
+    "serve",
+    "hakika serve",
+    "hakika serve --host 0.0.0.0 --port 8080 --log-format json",
+    "MPESA_ENVIRONMENT=simulator hakika serve",
+)
+def serve(
+    port: Annotated[int, typer.Option("--port", "-p", envvar="PORT", help="0 takes any free port.")] = 8000,
+    host: Host = "127.0.0.1",
+    log_format: LogFormat = "",
+    log_level: LogLevel = "",
+    as_json: AsJson = False,
+) -> int:
+    """Run the server.
+
+    It brings the database to its newest schema, checks the settings, and says what it runs with. Stop it with
+    Ctrl-C or SIGTERM: it finishes what is under way.
+    """
+    from hakika.config import read_settings
+    from hakika.logs import configure_logs
+
+    given = {"HAKIKA_LOG_FORMAT": log_format, "HAKIKA_LOG_LEVEL": log_level}
+    settings = read_settings(**{name: value for name, value in given.items() if value})
+    configure_logs(settings.log_format, settings.log_level)
+    from hakika.serving.server import run_server
+
+    run_server(settings, host, port, ready=lambda running: _say_running(running, as_json=as_json))
+    return 0
+
+
+@command(
+    app, "simulate", "hakika simulate", "hakika simulate --port 8790 --seed 7 --strict", "hakika simulate --speed 10"
+)
+def simulate(
+    port: Annotated[int, typer.Option("--port", "-p", help="Where it listens.")] = 8790,
+    host: Host = "127.0.0.1",
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same faults.")] = 0,
+    strict: Annotated[bool, typer.Option("--strict", help="Apply Daraja's own rules to callback URLs.")] = False,
+    speed: Annotated[float, typer.Option("--speed", help="How fast time passes.", min=0.001)] = 1.0,
+    query_limit: Annotated[int, typer.Option("--query-limit", help="Queries a minute; 0 is no limit.", min=0)] = 0,
+    as_json: AsJson = False,
+) -> int:
+    """Run a Daraja of our own, which behaves as badly as the real one.
+
+    Its phones ring on the page /simulator. It knows key sim-key, secret sim-secret, shortcode 174379 and the public
+    sandbox passkey.
+    """
+    import contextlib
+
+    from hakika.serving.server import address_of, bind
+    from hakika.simulator import Clock, Network, Settings, build_server
+
+    settings = Settings(seed=seed, strict=strict, query_limit_per_minute=query_limit or None)
+    server = build_server(Network(settings), Clock(speed), log_level="info")
+    with bind(host, port) as listening, contextlib.suppress(KeyboardInterrupt):
+        listening.listen()  # who reads the address may call at once
+        url = address_of(listening)
+        if as_json:
+            _say_line({"object": "simulator", "url": url, "phones": f"{url}/simulator", "seed": seed})
+        else:
+            console().print(f"A simulated Daraja: {url}   its phones: {url}/simulator")
+        server.run([listening])
+    return 0
+
+
+def _say_running(running: "Running", *, as_json: bool) -> None:
+    from hakika.serving.summary import summarize
+
+    summary = summarize(running)
+    if as_json:
+        _say_line({"object": "server", **summary})
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    for name, value in summary.items():
+        table.add_row(Text(f"  {name.replace('_', ' ')}", "dim"), Text(value))
+    out = console()
+    out.print(Text(f"Hakika is running at {running.url}", "bold green"))
+    out.print(table)
+
+
+def _say_line(document: dict[str, object]) -> None:
+    """Print a document on one line, now: whoever started us waits for it."""
+    import json
+
+    typer.echo(json.dumps(document))

@@ -1,0 +1,256 @@
+// The shop's page. It knows no API key and talks to its own backend alone. All that comes from outside is shown as
+// text, never as HTML. An order's id is in the address, so a page that is loaded again goes on where it was.
+"use strict";
+
+const POLL_MS = 500;
+const SVG = "http://www.w3.org/2000/svg";
+const byId = (id) => document.getElementById(id);
+const saved = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
+const save = (name, value) => { try { localStorage.setItem(name, value); } catch { /* private browsing */ } };
+
+let language = saved("language") === "sw" ? "sw" : "en";
+let shelf = null;
+let order = null;
+let entries = null;
+let refusal = null;
+let watched = 0;
+const words = () => WORDS[language];
+const say = (text, ...given) => (typeof text === "function" ? text(...given) : text);
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function picture(name) {
+  const made = document.createElementNS(SVG, "svg");
+  made.append(document.createElementNS(SVG, "use"));
+  made.firstChild.setAttribute("href", `/shop/static/pictures.svg#${name}`);
+  made.setAttribute("aria-hidden", "true");
+  made.setAttribute("class", "picture");
+  return made;
+}
+
+async function ask(path, options) {
+  const response = await fetch(`/shop/${path}`, options);
+  return { ok: response.ok, status: response.status, body: await response.json().catch(() => ({})) };
+}
+
+const msisdn = () => {
+  const digits = byId("phone").value.replace(/\D/g, "").replace(/^(00)?254/, "").replace(/^0/, "");
+  return /^[17]\d{8}$/.test(digits) ? `254${digits}` : null;
+};
+const local = (phone) => `0${phone.slice(3, 6)} ${phone.slice(6, 9)} ${phone.slice(9)}`;
+const goodOf = (id) => shelf.goods.find((good) => good.id === id);
+const nameOf = (good) => (language === "sw" ? good.name_sw : good.name);
+const chosen = () => goodOf(document.querySelector("#goods input:checked")?.value) ?? shelf.goods[0];
+
+function phoneAddress(phone) {
+  return `http://${location.hostname}:${shelf.simulator_port}/simulator/phone/${phone}?language=${language}`;
+}
+
+function showPhone() {
+  const phone = order?.phone ?? msisdn();
+  if (!phone || !shelf) return;
+  const address = phoneAddress(phone);
+  byId("open-phone").href = address;
+  if (byId("phone-screen").getAttribute("src") !== address) byId("phone-screen").src = address;
+}
+
+function drawGoods() {
+  const before = document.querySelector("#goods input:checked")?.value ?? shelf.goods[0].id;
+  byId("goods").replaceChildren(...shelf.goods.map((good) => {
+    const label = element("label", "good");
+    const radio = element("input");
+    Object.assign(radio, { type: "radio", name: "good", value: good.id, checked: good.id === before });
+    const text = element("span");
+    text.append(element("span", "name", nameOf(good)), element("span", "price", kes(good.price)));
+    label.append(radio, picture(good.id), text);
+    return label;
+  }));
+}
+
+function drawRefusal() {
+  const text = refusal && words().refused[refusal.code];
+  const left = refusal?.until && Math.max(0, Math.ceil((refusal.until - Date.now()) / 1000));
+  if (refusal && left === 0) refusal = null;
+  byId("refused").hidden = !refusal;
+  if (!refusal) return;
+  byId("refused").textContent = text ? say(text, left) : say(words().refused.other, refusal);
+}
+
+function drawShop() {
+  byId("pay").textContent = byId("pay").disabled ? words().asking : words().pay(chosen().price);
+  drawRefusal();
+}
+
+// What to show for each status: class, picture, headline, explanation, the one next step.
+function stateOf() {
+  const say_ = words();
+  const meaning = order.result && (language === "sw" ? order.result.meaning_sw : order.result.meaning);
+  switch (order.status) {
+    case "pending":
+      if (order.stage === "prompted" && order.left_s > 0) return ["", "ringing", say_.check, say_.check_text(local(order.phone)), null];
+      if (order.stage === "prompted" || order.stage === "unsure") return ["unsure", "waiting", say_.confirming, say_.confirming_text, null];
+      return ["", "sending", say_.sending, say_.sending_text, null];
+    case "completed": return ["paid", "paid", say_.paid, say_.paid_text, say_.more];
+    case "mispaid": return ["unsure", "attention", say_.mispaid, say_.mispaid_text(order), say_.back];
+    case "unresolved": return ["unsure", "attention", say_.unresolved, say_.unresolved_text(order), say_.back];
+    default: return ["declined", "declined", say_.declined, meaning ?? "", say_.again];
+  }
+}
+
+function drawFacts() {
+  const names = words().facts;
+  const good = goodOf(order.good);
+  const receipt = order.receipt ?? (order.status === "completed" ? names.coming : null);
+  const rows = [[names.receipt, receipt, "receipt"], [names.good, good && nameOf(good)], [names.amount, kes(order.amount)],
+    [names.phone, local(order.phone)], [names.reference, order.reference]];
+  byId("facts").replaceChildren(...rows.filter(([, value]) => value).flatMap(([name, value, className]) =>
+    [element("dt", "", name), element("dd", className ?? "", value)]));
+}
+
+function drawOrder() {
+  const [className, sign, headline, explanation, next] = stateOf();
+  const pending = order.status === "pending";
+  const ringing = pending && order.stage === "prompted" && order.left_s > 0;
+  const set = (id, text) => { if (byId(id).textContent !== text) byId(id).textContent = text; };
+  byId("order-state").className = `card ${className}`;
+  if (byId("sign").dataset.name !== sign) byId("sign").replaceChildren(picture(sign));
+  byId("sign").dataset.name = sign;
+  set("headline", headline);
+  set("explanation", ringing ? `${explanation} ${words().left(order.left_s)}` : explanation);
+  byId("life").hidden = !ringing;
+  byId("life").value = order.left_s ?? 0;
+  byId("open-phone").hidden = !pending;
+  byId("again").hidden = !next;
+  byId("again").textContent = next ?? "";
+  byId("tell").hidden = pending;
+  byId("tell").textContent = entries ? words().hide : words().tell;
+  byId("tell").setAttribute("aria-expanded", String(Boolean(entries)));
+  drawFacts();
+  drawTimeline();
+}
+
+function describe(entry) {
+  const told = entry.code === null ? "" : say(words().told[entry.code] ?? words().told.other, entry.code);
+  const receipt = entry.receipt ? words().receipt(entry.receipt) : "";
+  const copies = entry.copies > 1 ? words().copies(entry.copies) : "";
+  return say(words().said[entry.kind] ?? entry.kind, told) + receipt + copies;
+}
+
+function drawTimeline() {
+  byId("timeline").hidden = !entries;
+  if (!entries) return;
+  const start = Date.parse(entries[0]?.at);
+  byId("timeline").replaceChildren(...entries.map((entry) => {
+    const line = element("li", entry.object);
+    const after = ((Date.parse(entry.at) - start) / 1000).toFixed(1);
+    line.append(element("span", "when", `+${after} s`), element("span", "", describe(entry)));
+    return line;
+  }));
+}
+
+function draw() {
+  document.documentElement.lang = language;
+  for (const each of document.querySelectorAll("[data-text]")) each.textContent = words()[each.dataset.text];
+  byId("language").textContent = words().other;
+  byId("language").lang = language === "sw" ? "en" : "sw";
+  byId("phone-screen").title = words().phone_title;
+  if (!shelf) return;
+  byId("order").hidden = Boolean(order);
+  byId("order-state").hidden = !order;
+  if (order) drawOrder();
+  else { drawGoods(); drawShop(); }
+  showPhone();
+}
+
+async function restock() {
+  shelf = (await ask("shelf")).body;
+}
+
+async function follow(id) {
+  const mine = ++watched;
+  while (mine === watched) {
+    let pause = POLL_MS;
+    try {
+      const { ok, status, body } = await ask(`orders/${encodeURIComponent(id)}`);
+      if (mine !== watched) return;
+      if (status === 404) { await leave(); return; }
+      byId("lost").hidden = true;
+      if (ok) await heard(body);
+      if (ok && body.status === "pending") pause = 0; // the backend waits for news
+      if (ok && body.status !== "pending" && (body.receipt || body.status !== "completed")) return;
+    } catch {
+      byId("lost").hidden = false;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
+async function heard(body) {
+  const ended = order?.status === "pending" && body.status !== "pending";
+  order = body;
+  draw();
+  if (ended) byId("headline").focus({ preventScroll: true });
+}
+
+async function leave() {
+  watched += 1;
+  order = entries = refusal = null;
+  history.replaceState(null, "", location.pathname);
+  await restock();
+  draw();
+}
+
+async function buy(event) {
+  event.preventDefault();
+  byId("pay").disabled = true;
+  refusal = null;
+  drawShop();
+  const given = { good: chosen().id, visit: shelf.visit, phone: byId("phone").value };
+  try {
+    const { ok, body } = await ask("orders", {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(given),
+    });
+    if (ok) {
+      history.replaceState(null, "", `#${body.id}`);
+      order = body;
+      follow(body.id);
+    } else {
+      refusal = { ...body, until: body.retry_after ? Date.now() + body.retry_after * 1000 : null };
+    }
+    byId("lost").hidden = true;
+  } catch {
+    byId("lost").hidden = false;
+  }
+  byId("pay").disabled = false;
+  draw();
+}
+
+byId("order").addEventListener("submit", buy);
+byId("goods").addEventListener("change", () => { refusal = null; drawShop(); });
+byId("phone").addEventListener("change", showPhone);
+byId("again").addEventListener("click", async () => { await leave(); byId("pay").focus(); });
+byId("tell").addEventListener("click", async () => {
+  entries = entries ? null : (await ask(`orders/${encodeURIComponent(order.id)}/timeline`)).body.entries;
+  drawOrder();
+});
+byId("language").addEventListener("click", () => {
+  language = language === "sw" ? "en" : "sw";
+  save("language", language);
+  draw();
+});
+setInterval(() => { if (refusal?.until) drawRefusal(); }, 1000);
+
+(async () => {
+  try {
+    await restock();
+  } catch {
+    byId("lost").hidden = false;
+  }
+  draw();
+  if (location.hash.startsWith("#pay_")) follow(location.hash.slice(1));
+})();

@@ -1,0 +1,128 @@
+"""The server as a process: bound, built, announced, and stopped gracefully."""
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import FrameType
+
+import uvicorn
+
+from hakika.api.callbacks import Asgi
+from hakika.config import NOWHERE, Settings
+from hakika.domain.errors import SettingError
+from hakika.main import build_server
+from hakika.serving.presence import Presence, announce, hold_database, make_local_key, sqlite_file
+
+GRACE_S = 5  # for requests under way; those that wait for a payment only are cut off then
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that takes requests."""
+
+    url: str
+    callback_origin: str
+    settings: Settings
+
+    @property
+    def callbacks_lead_nowhere(self) -> bool:
+        """Whether pushes carry a callback URL that nobody answers."""
+        return self.callback_origin == NOWHERE
+
+
+def run_server(
+    settings: Settings,
+    host: str,
+    port: int,
+    *,
+    ready: Callable[[Running], None] = lambda _: None,
+    around: Callable[[Asgi, str], Asgi] = lambda app, _: app,
+) -> None:
+    """Run the server until it is told to stop (SIGINT, SIGTERM).
+
+    `ready` is called once it takes requests; `around` may put an application around ours, and is given its URL.
+    Port 0 takes any free port. Raises SettingError before anything is served.
+    """
+    with hold_database(settings.database_url), bind(host, port) as listening:
+        url = address_of(listening)
+        local_key = make_local_key()
+        app = around(build_server(settings, url, local_key), url)
+        running = Running(url, settings.callback_origin(url), settings)
+        presence = _present(settings, url, local_key)
+        server = _Server(app, lambda: ready(running))
+        with _stopped_by_signals(), announce(settings.data_dir, presence):
+            server.run([listening])
+
+
+def _present(settings: Settings, url: str, local_key: str) -> Presence:
+    file = sqlite_file(settings.database_url)
+    database = str(file.resolve()) if file else "postgresql"  # never the URL: it holds a password
+    return Presence(url, os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"), database, local_key)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's, which says when it takes requests."""
+
+    def __init__(self, app: Asgi, ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_S,
+            )
+        )
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+
+@contextlib.contextmanager
+def bind(host: str, port: int) -> Iterator[socket.socket]:
+    """Take a port before anything else is done. Raises SettingError where it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((host, port))
+        except OSError as error:
+            raise SettingError(
+                "PORT", f"{host}:{port} cannot be listened on ({error.strerror}).", "Choose another: --port 8001."
+            ) from None
+        yield bound
+
+
+def address_of(bound: socket.socket) -> str:
+    """The URL under which programs on this machine reach it."""
+    host, port = bound.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - read, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextlib.contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """End the block on SIGINT and SIGTERM as by a return: uvicorn raises them again once it has stopped."""
+
+    def stop(_: int, __: FrameType | None) -> None:
+        sys.exit(0)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except SystemExit as end:
+        if end.code:
+            raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

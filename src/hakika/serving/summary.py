@@ -1,0 +1,30 @@
+"""What a server runs with, in a few lines for the person who started it."""
+
+from sqlalchemy.engine import make_url
+
+from hakika.config import Environment, Settings
+from hakika.serving.server import Running
+
+QUERIES_DO_THE_WORK = "none can arrive: pushes carry an address that leads nowhere, and queries do the work"
+
+
+def summarize(running: Running) -> dict[str, str]:
+    """The summary, line by line."""
+    settings = running.settings
+    where = QUERIES_DO_THE_WORK if running.callbacks_lead_nowhere else f"{running.callback_origin}/c/…"
+    return {
+        "url": running.url,
+        "environment": f"{settings.environment} ({settings.daraja_url})",
+        "account": _name_account(settings),
+        "database": make_url(settings.database_url).render_as_string(hide_password=True),
+        "callbacks": where,
+        "api_docs": f"{running.url}/docs",
+        "api_key": "HAKIKA_API_KEY" if settings.api_key else "make one with `hakika keys create NAME`",
+        "mode": "live: this is real money" if settings.environment is Environment.PRODUCTION else "test",
+    }
+
+
+def _name_account(settings: Settings) -> str:
+    if not settings.consumer_key:
+        return "those in the database: `hakika accounts list`"
+    return f"till {settings.till} (store {settings.shortcode})" if settings.till else f"PayBill {settings.shortcode}"

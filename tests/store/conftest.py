@@ -1,0 +1,37 @@
+"""What all tests of the store share: a store on each database."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from hakika.store import Store, open_store
+from hakika.store.migrations import upgrade
+from hakika.store.sqlite import SqliteStore
+
+
+@pytest.fixture
+async def store(migrated_database_url: str, anyio_backend: str) -> AsyncIterator[Store]:
+    """A store on each database."""
+    opened = open_store(migrated_database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def sqlite(tmp_path: Path, anyio_backend: str) -> AsyncIterator[SqliteStore]:
+    """A store on SQLite, for what only it does."""
+    url = f"sqlite:///{tmp_path / 'hakika.db'}"
+    upgrade(url)
+    opened = SqliteStore(url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A migrated PostgreSQL database, for what only it does."""
+    server = request.getfixturevalue("postgres")
+    name = server.create_database(template=request.getfixturevalue("migrated_postgres_template"))
+    yield server.url(name)
+    server.drop_database(name)

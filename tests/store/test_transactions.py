@@ -1,0 +1,145 @@
+"""Reading and writing: the same promises on both databases."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import func, insert, select, text
+
+from hakika.domain.errors import Conflict, StoreUnavailable
+from hakika.store import Store, Transaction, open_store
+from hakika.store.evidence import EvidenceStatements, list_evidence, list_quarantine
+from hakika.store.tables import budgets, evidence
+
+pytestmark = pytest.mark.anyio
+
+
+def write_budget(tx: Transaction, account: str) -> str:
+    """Write a row that is about nothing else."""
+    tx.execute(insert(budgets), {"account": account, "state": "{}"})
+    return account
+
+
+def count_budgets(tx: Transaction) -> int:
+    """Count those rows."""
+    return int(tx.execute(select(func.count()).select_from(budgets)).scalar_one())
+
+
+def write_and_break(tx: Transaction) -> str:
+    """Write a row and then raise one of our errors."""
+    write_budget(tx, "broken")
+    raise Conflict("no")
+
+
+async def test_a_job_that_raises_undoes_only_itself(store: Store) -> None:
+    """Of jobs that are committed together the one that raises leaves nothing; the others are kept."""
+    answers = await asyncio.gather(
+        store.write(lambda tx: write_budget(tx, "a")),
+        store.write(write_and_break),
+        store.write(lambda tx: write_budget(tx, "b")),
+        return_exceptions=True,
+    )
+    assert (answers[0], answers[2]) == ("a", "b")
+    assert isinstance(answers[1], Conflict)
+    kept = select(budgets.c.account).order_by(budgets.c.account)
+    assert await store.read(lambda tx: list(tx.execute(kept).scalars())) == ["a", "b"]
+
+
+async def test_what_breaks_a_constraint_undoes_only_itself(store: Store) -> None:
+    """A row that is there already breaks its own job, and is no failure of the database."""
+    answers = await asyncio.gather(
+        *(store.write(lambda tx, name=name: write_budget(tx, name)) for name in ("a", "a", "b")),  # type: ignore[misc]
+        return_exceptions=True,
+    )
+    broken = [answer for answer in answers if isinstance(answer, Exception)]
+    assert len(broken) == 1
+    assert not isinstance(broken[0], StoreUnavailable)
+    assert await store.read(count_budgets) == 2
+
+
+async def test_programs_without_an_event_loop(store: Store) -> None:
+    """`write_now` commits or undoes, `read_now` reads."""
+    assert store.write_now(lambda tx: write_budget(tx, "a")) == "a"
+    with pytest.raises(Conflict):
+        store.write_now(write_and_break)
+    assert store.read_now(count_budgets) == 1
+
+
+async def test_what_was_answered_is_seen_by_others(store: Store) -> None:
+    """A write that was answered is committed: another connection reads it."""
+    await store.write(lambda tx: write_budget(tx, "a"))
+    other = open_store(store.url)
+    assert other.read_now(count_budgets) == 1
+    await other.close()
+
+
+async def test_copies_are_counted_and_keep_the_earliest_reading(store: Store) -> None:
+    """The same identity again, in one batch or in another, counts up; other identities are rows of their own."""
+    statements = EvidenceStatements(store.dialect)
+
+    def keep(tx: Transaction, *pieces: tuple[str, int]) -> None:
+        rows = [("pay", name, "callback", 1, f'{{"kind":"x","at_ms":{at}}}', b"\x00raw", "{}") for name, at in pieces]
+        tx.write_rows(statements.keep, rows)
+
+    await store.write(lambda tx: keep(tx, ("z", 20), ("a", 20), ("z", 30), ("z", 10)))
+    await store.write(lambda tx: keep(tx, ("z", 40), ("a", 50)))
+    kept = await store.read(lambda tx: list_evidence(tx, "pay"))
+    assert [(piece.identity, piece.copies) for piece in kept] == [("z", 4), ("a", 2)]
+    assert [piece.reading for piece in kept] == ['{"kind":"x","at_ms":10}', '{"kind":"x","at_ms":20}']
+    assert {piece.raw for piece in kept} == {b"\x00raw"}
+
+
+async def test_quarantine_counts_copies_too(store: Store) -> None:
+    """What is about nothing we know is kept once, however often it comes."""
+    statements = EvidenceStatements(store.dialect)
+    rows = [(name, 1, "why", "ws_CO", "{}", None, "{}") for name in ("b", "a", "b")]
+    await store.write(lambda tx: tx.write_rows(statements.park, rows))
+    await store.write(lambda tx: tx.write_rows(statements.park, rows))
+    parked = await store.read(lambda tx: list_quarantine(tx, 9))
+    assert {piece.identity: piece.copies for piece in parked} == {"a": 2, "b": 4}
+    assert {piece.raw for piece in parked} == {None}
+
+
+async def test_receipts_have_one_owner(store: Store) -> None:
+    """The first payment to enter a receipt owns it; later ones read that."""
+    statements = EvidenceStatements(store.dialect)
+    await store.write(lambda tx: tx.write_rows(statements.take_receipts, [("R1", "pay_1"), ("R1", "pay_2")]))
+    await store.write(lambda tx: tx.write_rows(statements.take_receipts, [("R1", "pay_3"), ("R2", "pay_3")]))
+    owners = await store.read(lambda tx: tx.look_up(statements.receipt_owners, ["R1", "R2", "R3"]))
+    assert dict(owners) == {"R1": "pay_1", "R2": "pay_3"}
+
+
+async def test_nothing_to_write_is_no_statement(store: Store) -> None:
+    """Empty batches and empty look-ups are allowed."""
+    statements = EvidenceStatements(store.dialect)
+    await store.write(lambda tx: tx.write_rows(statements.keep, []))
+    assert await store.read(lambda tx: tx.look_up(statements.receipt_owners, [])) == []
+    assert await store.read(lambda tx: tx.execute(select(func.count()).select_from(evidence)).scalar_one()) == 0
+
+
+@pytest.mark.parametrize("url", ["sqlite:////proc/nowhere.db", "postgresql://127.0.0.1:1/none?connect_timeout=1"])
+async def test_a_database_that_does_not_answer_is_unavailable(url: str) -> None:
+    """Whatever the driver raises when it cannot connect, callers see StoreUnavailable, on every way in."""
+    store = open_store(url)
+    for attempt in (store.read, store.write):
+        with pytest.raises(StoreUnavailable):
+            await attempt(count_budgets)
+    for attempt_now in (store.read_now, store.write_now):
+        with pytest.raises(StoreUnavailable):
+            attempt_now(count_budgets)
+    await store.close()
+
+
+async def test_a_wrong_statement_is_our_defect(store: Store) -> None:
+    """What the database refuses to understand reaches the caller as an error, and the store goes on."""
+    with pytest.raises(Exception, match="no_such_table"):
+        await store.write(lambda tx: tx.execute(text("SELECT * FROM no_such_table")))
+    assert await store.write(lambda tx: write_budget(tx, "a")) == "a"
+
+
+async def test_a_store_that_is_closed_is_unavailable(store: Store) -> None:
+    """Whoever comes after `close` is told so at once."""
+    await store.write(lambda tx: write_budget(tx, "a"))
+    await store.close()
+    for attempt in (store.write, store.read):
+        with pytest.raises(StoreUnavailable):
+            await asyncio.wait_for(attempt(count_budgets), 5)

@@ -1,0 +1,193 @@
+"""Settings: where they come from, the names that others use already, and every rule that a combination can break."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+from hakika.config import NOWHERE, SANDBOX_PASSKEY, Environment, Settings, check_credentials, read_settings
+from hakika.domain.errors import SettingError
+from hakika.main import build_house, sync_default_account
+from hakika.serving.settings import docs, names_of
+
+ROOT = Path(__file__).parents[1]
+LIVE = {
+    "MPESA_ENVIRONMENT": "production",
+    "MPESA_CONSUMER_KEY": "key",
+    "MPESA_CONSUMER_SECRET": "secret",
+    "MPESA_SHORTCODE": "600000",
+    "MPESA_PASSKEY": "passkey",
+    "CALLBACK_BASE_URL": "https://pay.example.co.ke",
+}
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Start with nothing: no settings in the environment, no files."""
+    monkeypatch.chdir(tmp_path)
+    for field in Settings.model_fields.values():
+        for name in names_of(field):
+            monkeypatch.delenv(name, raising=False)
+            monkeypatch.delenv(name.lower(), raising=False)
+
+
+def given(monkeypatch: pytest.MonkeyPatch, **environment: str) -> None:
+    """Set these in the environment."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_the_names_of_others_work_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names that the five integrations use are read, MPESA_BUSINESS_SHORTCODE and MPESA_CALLBACK_URL too."""
+    given(
+        monkeypatch,
+        MPESA_CONSUMER_KEY="a",
+        MPESA_CONSUMER_SECRET="b",
+        MPESA_BUSINESS_SHORTCODE="600111",
+        MPESA_PASSKEY="c",
+        MPESA_ENVIRONMENT="production",
+        MPESA_CALLBACK_URL="https://shop.example.co.ke/api/v1/payments/mpesa/callback",
+        MPESA_ALLOWED_IPS="196.201.214.200, 10.0.0.0/8",
+        DATABASE_URL="postgresql://localhost/shop",
+    )
+    settings = read_settings()
+    assert (settings.consumer_key, settings.consumer_secret, settings.shortcode) == ("a", "b", "600111")
+    assert settings.environment is Environment.PRODUCTION
+    assert settings.callback_origin() == "https://shop.example.co.ke"
+    assert settings.allowed_ips == ("196.201.214.200", "10.0.0.0/8")
+    assert not settings.is_sqlite
+
+
+def test_environment_before_dotenv_before_toml(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first place that has a name wins; names in files may be in either case."""
+    Path("hakika.toml").write_text('mpesa_shortcode = "1"\nMPESA_TILL = "11"\nMPESA_PASSKEY = "toml"\n')
+    Path(".env").write_text("MPESA_SHORTCODE=2\nMPESA_TILL=22\n")
+    given(monkeypatch, MPESA_SHORTCODE="3")
+    settings = read_settings()
+    assert (settings.shortcode, settings.till, settings.passkey) == ("3", "22", "toml")
+
+
+def test_nothing_secret_is_in_a_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials, API key and secret key never show, whatever prints the settings."""
+    given(monkeypatch, **LIVE, HAKIKA_API_KEY="hk_shown", HAKIKA_SECRET_KEY="shown")
+    text = repr(read_settings())
+    for secret in ("'key'", "'secret'", "passkey", "shown"):
+        assert secret not in text
+
+
+def test_without_a_public_url_pushes_lead_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A well-formed https origin that nobody answers; the simulator reaches the server itself."""
+    assert read_settings().callback_origin("http://127.0.0.1:8000") == NOWHERE
+    given(monkeypatch, CALLBACK_BASE_URL="http://localhost:8000")
+    assert read_settings().callback_origin("http://127.0.0.1:8000") == NOWHERE
+    given(monkeypatch, MPESA_ENVIRONMENT="simulator")
+    assert read_settings().callback_origin("http://127.0.0.1:8000") == "http://localhost:8000"
+    monkeypatch.delenv("CALLBACK_BASE_URL")
+    assert read_settings().callback_origin("http://127.0.0.1:8000") == "http://127.0.0.1:8000"
+
+
+def test_production_works_by_queries_alone_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HAKIKA_NO_PUBLIC_URL is how somebody says that there is none, on purpose."""
+    given(monkeypatch, **LIVE, HAKIKA_NO_PUBLIC_URL="1")
+    monkeypatch.delenv("CALLBACK_BASE_URL")
+    assert read_settings().callback_origin() == NOWHERE
+
+
+BROKEN = {
+    "sandbox passkey in production": ({**LIVE, "MPESA_PASSKEY": SANDBOX_PASSKEY}, "MPESA_PASSKEY", "sandbox"),
+    "sandbox shortcode in production": ({**LIVE, "MPESA_SHORTCODE": "174379"}, "MPESA_SHORTCODE", "sandbox"),
+    "no callback URL in production": ({**LIVE, "CALLBACK_BASE_URL": ""}, "CALLBACK_BASE_URL", "public https"),
+    "http callback URL in production": (
+        {**LIVE, "CALLBACK_BASE_URL": "http://pay.example.co.ke"},
+        "CALLBACK_BASE_URL",
+        "HAKIKA_NO_PUBLIC_URL",
+    ),
+    "localhost callback URL in production": (
+        {**LIVE, "CALLBACK_BASE_URL": "https://localhost:8000"},
+        "CALLBACK_BASE_URL",
+        "public https",
+    ),
+    "loopback callback URL, although told that there is none": (
+        {**LIVE, "CALLBACK_BASE_URL": "https://127.0.0.1", "HAKIKA_NO_PUBLIC_URL": "1"},
+        "CALLBACK_BASE_URL",
+        "public https",
+    ),
+    "http Daraja off loopback": ({"MPESA_BASE_URL": "http://daraja.example"}, "MPESA_BASE_URL", "https"),
+    "a Daraja that is no URL": ({"MPESA_BASE_URL": "daraja"}, "MPESA_BASE_URL", "https"),
+    "SQLite with several processes": ({"WEB_CONCURRENCY": "2"}, "WEB_CONCURRENCY", "PostgreSQL"),
+    "SQLite with several processes on the simulator": (
+        {"WEB_CONCURRENCY": "2", "MPESA_ENVIRONMENT": "simulator"},
+        "WEB_CONCURRENCY",
+        "PostgreSQL",
+    ),
+    "a bad address": ({"MPESA_ALLOWED_IPS": "196.201.214.200,here"}, "MPESA_ALLOWED_IPS", "'here'"),
+    "a bad proxy": ({"HAKIKA_TRUSTED_PROXIES": "300.1.1.1"}, "HAKIKA_TRUSTED_PROXIES", "300.1.1.1"),
+    "an unknown environment": ({"MPESA_ENVIRONMENT": "prod"}, "MPESA_ENVIRONMENT", "production"),
+    "fast time on real money": ({**LIVE, "HAKIKA_CLOCK_SPEED": "10"}, "HAKIKA_CLOCK_SPEED", "simulator"),
+    "a number that is none": ({"HAKIKA_CALLS_PER_MINUTE": "many"}, "HAKIKA_CALLS_PER_MINUTE", "number"),
+    "an unknown log level": ({"HAKIKA_LOG_LEVEL": "loud"}, "HAKIKA_LOG_LEVEL", "loud"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_rule_names_the_setting_the_rule_and_the_cure(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server refuses to start with what money could be lost by."""
+    environment, setting, words = BROKEN[case]
+    given(monkeypatch, **environment)
+    with pytest.raises(SettingError) as refused:
+        read_settings()
+    assert refused.value.setting == setting
+    assert words in refused.value.detail
+    assert refused.value.remedy
+
+
+def test_a_daraja_on_loopback_may_be_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials that do not leave the machine need no TLS."""
+    for url in ("http://127.0.0.1:8790", "http://localhost:8790", "http://[::1]:8790"):
+        given(monkeypatch, MPESA_BASE_URL=url)
+        assert read_settings().daraja_url == url
+
+
+@pytest.mark.parametrize("name", ["MPESA_CONSUMER_KEY", "MPESA_CONSUMER_SECRET", "MPESA_SHORTCODE", "MPESA_PASSKEY"])
+def test_each_missing_credential_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an account in the database each of the four is needed, and the demo is named for those with none."""
+    given(monkeypatch, **{**LIVE, name: ""})
+    with pytest.raises(SettingError, match=name) as refused:
+        check_credentials(read_settings())
+    assert "hakika demo" in refused.value.remedy
+
+
+def test_the_account_in_the_settings_comes_into_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is `default`; a change of the settings changes it; with none of its settings left it stays."""
+    given(monkeypatch, **LIVE)
+    for shortcode in ("600000", "600001", ""):
+        if shortcode:
+            given(monkeypatch, MPESA_SHORTCODE=shortcode)
+        else:
+            monkeypatch.delenv("MPESA_CONSUMER_KEY")
+        house = build_house(read_settings())
+        house.store.write_now(lambda tx, house=house: sync_default_account(house, tx))  # type: ignore[misc]
+        known = [(account.name, account.shortcode.shortcode) for account in house.accounts.known()]
+        assert known == [("default", shortcode or "600001")]
+        house.store.read_now(lambda _: None)
+    create_engine("sqlite:///hakika.db").dispose()
+
+
+def test_every_setting_is_explained() -> None:
+    """Each has a line in the model and a row in docs/settings.md, under each of its names."""
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    for name, field in Settings.model_fields.items():
+        assert docs()[name]
+        for known in names_of(field):
+            assert f"`{known}`" in page
+
+
+def test_every_command_is_explained() -> None:
+    """Each has a section in docs/cli.md, with its examples and every option."""
+    from hakika.cli.listing import list_commands  # noqa: PLC0415
+
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    for listed in list_commands():
+        section = page.partition(f"## `hakika {listed.name}`\n")[2].partition("\n## ")[0]
+        assert all(example in section for example in listed.examples)
+        assert all(f"`{name}`" in section for option in listed.options for name in option.names)
