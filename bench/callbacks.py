@@ -108,7 +108,12 @@ def _measure(server: Server, folder: Path) -> dict[str, float]:
 @contextmanager
 def _running(server: Server) -> Iterator[subprocess.Popen[bytes]]:
     environment = {**os.environ, **server.environment}
-    process = subprocess.Popen(server.command, env=environment, stderr=subprocess.DEVNULL if not os.environ.get('BENCH_SHOW') else None, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        server.command,
+        env=environment,
+        stderr=subprocess.DEVNULL if not os.environ.get("BENCH_SHOW") else None,
+        stdout=subprocess.DEVNULL,
+    )
     try:
         deadline = time.monotonic() + 30
         while not _answers():

@@ -75,7 +75,7 @@ class MemoryDaraja:
 async def measure_certainty(*, callbacks_lost: bool, seed: int = 1) -> dict[str, Any]:
     """Run the payments to their ends. → percentiles in seconds of the simulator's clock, and queries a payment."""
     with tempfile.TemporaryDirectory(prefix="hakika-bench-") as folder:
-        clock, chance = VirtualClock(), random.Random(seed)
+        clock, chance = VirtualClock(), random.Random(seed)  # noqa: S311 - a bench wants the same run each time
         settings = read_settings(database_url=f"sqlite:///{folder}/h.db", data_dir=Path(folder), **SIMULATED)
         house = build_house(settings, clock, chance.randbytes)
         await house.store.write(lambda tx: sync_default_account(house, tx))

@@ -40,7 +40,7 @@ app = FastAPI()
 
 
 @app.post("/c/{token}")
-async def mpesa_callback(request: Request, token: str, db: Annotated[Session, Depends(get_db)]) -> dict[str, Any]:
+async def mpesa_callback(request: Request, db: Annotated[Session, Depends(get_db)]) -> dict[str, Any]:
     """Find the order, mark it paid, commit."""
     try:
         payload = await request.json()

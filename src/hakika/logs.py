@@ -12,7 +12,7 @@ import structlog
 _PHONE = re.compile(r"(?<!\d)(?:\+?254|0)([17]\d{2})\d{3}(\d{3})(?!\d)")
 _CALLBACK_TOKEN = re.compile(r"/c/[0-9a-f]{8,}")
 _SECRETS = re.compile(r"(?i)(authorization|password|passkey|secret|token|api_?key)$")
-_BEARER = re.compile(r"(?i)\b(bearer|basic) [\w.~+/=-]+|\b(hk|pcs)_[0-9a-z]{16,}")
+_BEARER = re.compile(r"(?i)\b(bearer|basic) [\w.~+/=-]+|\b(hk|pcs)_(?:test_|live_)?[0-9a-z]{16,}")
 
 
 def configure_logs(log_format: str, level: str) -> None:
@@ -49,9 +49,10 @@ def mask_secrets(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapp
 
 def mask_text(text: str) -> str:
     """Mask phones, callback tokens and keys in a text."""
-    masked = _PHONE.sub(r"254\1***\2", text)
-    masked = _CALLBACK_TOKEN.sub("/c/…", masked)
-    return _BEARER.sub("…", masked)
+    # Phones last: a token may have ten digits that look like one, and would then be left half shown.
+    masked = _CALLBACK_TOKEN.sub("/c/…", text)
+    masked = _BEARER.sub("…", masked)
+    return _PHONE.sub(r"254\1***\2", masked)
 
 
 def _encode(line: MutableMapping[str, Any], **_: Any) -> str:

@@ -25,6 +25,7 @@ from hakika.engine.health import CallbackHealth
 from hakika.engine.ids import Entropy, system_entropy
 from hakika.engine.ledger import Ledger
 from hakika.engine.notices import Notices
+from hakika.engine.representation import mode_of
 from hakika.engine.vault import Vault, find_key
 from hakika.engine.worker import Worker
 from hakika.store.evidence import thin_quarantine
@@ -162,7 +163,8 @@ def build_server(settings: Settings, own_origin: str = "", local_key: str = "") 
 
     app = create_app(live)
     state = app.state
-    state.gate = Gate(house.store, settings.api_key, local_key)
+    state.mode = mode_of(settings.environment)
+    state.gate = Gate(house.store, settings.api_key, mode_of(settings.environment), local_key)
     state.accounts, state.ledger = house.accounts, house.ledger
     state.desk, state.clock, state.daraja_urls = house.desk, house.clock, daraja_urls(settings)
     return with_callbacks(app, read_addresses(settings))

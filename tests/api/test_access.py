@@ -72,7 +72,7 @@ async def test_health_errors_and_the_contract_are_open(shared_lite: Open, path: 
 
 async def test_a_key_works_until_it_is_revoked(hakika: Open) -> None:
     """Made, used in any case of the scheme, revoked, refused at the next request."""
-    key, row = await hakika.house.store.write(lambda tx: create_key(tx, "shop", hakika.clock, system_entropy))
+    key, row = await hakika.house.store.write(lambda tx: create_key(tx, "shop", "test", hakika.clock, system_entropy))
     for scheme in ("Bearer", "bearer", "BEARER"):
         headers = {"Authorization": f"{scheme} {key}"}
         assert (await hakika.visit().get("/v1/payments", headers=headers)).status_code == 200
@@ -83,7 +83,7 @@ async def test_a_key_works_until_it_is_revoked(hakika: Open) -> None:
 
 async def test_keys_are_kept_as_hashes(hakika: Open) -> None:
     """The database has the SHA-256 and the last four characters, never the key."""
-    key, _ = await hakika.house.store.write(lambda tx: create_key(tx, "shop", hakika.clock, system_entropy))
+    key, _ = await hakika.house.store.write(lambda tx: create_key(tx, "shop", "test", hakika.clock, system_entropy))
     rows = await hakika.house.store.read(lambda tx: tx.all(select(api_keys)))
     assert rows[0].hash == hash_secret(key)
     assert not any(key in str(value) for value in rows[0])

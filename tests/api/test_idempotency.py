@@ -95,7 +95,7 @@ async def test_a_refused_body_is_not_remembered(hakika: Open) -> None:
 
 async def test_keys_of_different_callers_do_not_meet(hakika: Open) -> None:
     """Two API keys may use the same Idempotency-Key for different requests."""
-    made = await hakika.house.store.write(lambda tx: create_key(tx, "shop", hakika.clock, system_entropy))
+    made = await hakika.house.store.write(lambda tx: create_key(tx, "shop", "test", hakika.clock, system_entropy))
     shop = hakika.visit(headers={"Authorization": f"Bearer {made[0]}"})
     first = await hakika.api.post("/v1/payments", json=BODY, headers=KEY)
     body = {"amount": 7, "phone": "0799999999", "reference": "order-2"}

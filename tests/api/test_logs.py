@@ -35,7 +35,7 @@ def lines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 
 async def live(hakika: Open, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A payment's life with everything that goes wrong. → its secrets."""
-    key, _ = await hakika.house.store.write(lambda tx: create_key(tx, "shop", hakika.clock, system_entropy))
+    key, _ = await hakika.house.store.write(lambda tx: create_key(tx, "shop", "test", hakika.clock, system_entropy))
     payment, path = await hakika.prompt(metadata={"phone": "0712345678"}, description="for 0712345678")
     row = await hakika.house.store.read(lambda tx: find_payment(tx, payment["id"]))
     assert row is not None
@@ -97,7 +97,6 @@ def test_texts_are_masked(text: str, masked: str) -> None:
     assert mask_text(text) == masked
 
 
-@pytest.mark.xfail(strict=True, reason="logs.py masks phones before tokens and keys: it must be the other way round")
 @pytest.mark.parametrize("secret", ["/c/0123456789abcdef0123456789abcdef", "hk_0123456789abcdefghjkmnpqrstvwxyz"])
 def test_a_secret_that_has_a_phone_in_it_is_masked_whole(secret: str) -> None:
     """One token in some hundred has ten digits that look like a phone."""

@@ -5,9 +5,8 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from tests.daraja.recordings import load
-
 from hakika.daraja.protocol import Shortcode, Token
+from tests.daraja.recordings import load
 
 TOKEN_PATH = "/oauth/v1/generate?grant_type=client_credentials"
 PUSH_PATH = "/mpesa/stkpush/v1/processrequest"

@@ -6,13 +6,13 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.daraja.recordings import ASKED_ID, CHECKOUT_REQUEST_ID, answer, load
 
 from hakika.daraja.answers import read_push_answer, read_query_answer, read_token_answer
 from hakika.daraja.codes import CodeClass, look_up
 from hakika.daraja.errors import TokenUnavailable, WrongKeyOrSecret
 from hakika.daraja.protocol import Answer
 from hakika.domain.evidence import PushAccepted, PushLost, PushRefused, QueryAnswered, QueryUnanswered
+from tests.daraja.recordings import ASKED_ID, CHECKOUT_REQUEST_ID, answer, load
 
 # HTTP status, payload, code of the refusal, worth re-sending, token invalid, pressure.
 _REFUSALS = [

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.daraja.recordings import load
 
 from hakika.daraja.callbacks import read_callback
 from hakika.domain.evidence import CallbackReceived, CallbackUnreadable
+from tests.daraja.recordings import load
 
 _PAID = CallbackReceived(
     at_ms=9,

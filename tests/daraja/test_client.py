@@ -8,6 +8,10 @@ from collections.abc import AsyncIterator
 import aiohttp
 import msgspec
 import pytest
+
+from hakika.daraja.client import DarajaClient, Timeouts, open_client
+from hakika.daraja.protocol import PushOutcome, Shortcode, Token
+from hakika.domain.evidence import PushAccepted, PushLost, PushRefused, QueryAnswered, QueryUnanswered
 from tests.daraja.loopback import (
     PUSH_PATH,
     QUERY_PATH,
@@ -20,10 +24,6 @@ from tests.daraja.loopback import (
     spell,
 )
 from tests.daraja.recordings import ASKED_ID, CHECKOUT_REQUEST_ID, ORDER, load
-
-from hakika.daraja.client import DarajaClient, Timeouts, open_client
-from hakika.daraja.protocol import PushOutcome, Shortcode, Token
-from hakika.domain.evidence import PushAccepted, PushLost, PushRefused, QueryAnswered, QueryUnanswered
 
 pytestmark = pytest.mark.anyio
 

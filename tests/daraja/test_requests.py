@@ -7,7 +7,6 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.daraja.recordings import ASKED_ID, ORDER, PAYBILL, TILL, TOKEN
 
 from hakika.daraja.protocol import Request
 from hakika.daraja.requests import (
@@ -17,6 +16,7 @@ from hakika.daraja.requests import (
     safe_account_reference,
     safe_description,
 )
+from tests.daraja.recordings import ASKED_ID, ORDER, PAYBILL, TILL, TOKEN
 
 _NOW_MS = 1_763_369_999_999  # 2025-11-17 08:59:59.999 UTC: 11:59:59 in Nairobi
 

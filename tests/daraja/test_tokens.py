@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.daraja.loopback import PUSH_PATH, TOKEN_PATH, Clock, Loopback, Vault, open_loopback, spell
-from tests.daraja.recordings import ORDER, PAYBILL
 
 from hakika.daraja.client import DarajaClient, open_client
 from hakika.daraja.errors import TokenUnavailable
 from hakika.daraja.protocol import Shortcode, Token
 from hakika.daraja.tokens import LEASE_MS, TokenKeeper
 from hakika.domain.evidence import PushAccepted, PushRefused
+from tests.daraja.loopback import PUSH_PATH, TOKEN_PATH, Clock, Loopback, Vault, open_loopback, spell
+from tests.daraja.recordings import ORDER, PAYBILL
 
 pytestmark = pytest.mark.anyio
 

@@ -44,7 +44,7 @@ def test_the_curl_line_that_it_prints_asks_a_phone_for_money(tmp_path: Path) -> 
         address = words[1].replace("localhost", LOOPBACK)
         payment = json.loads(fetch(address, body, Authorization=headers["Authorization"]))
         assert payment["status"] == "pending"
-        assert payment["livemode"] is False
+        assert payment["mode"] == "test"
 
 
 def test_the_demo_touches_nothing_that_is_real(tmp_path: Path) -> None:

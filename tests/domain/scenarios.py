@@ -2,6 +2,20 @@
 
 from typing import NamedTuple
 
+from hakika.domain.evidence import (
+    AnyReading,
+    CallbackUnreadable,
+    OperatorResolved,
+    PaybillConfirmed,
+    PushAccepted,
+    PushLost,
+    PushStarted,
+    QueryUnanswered,
+    RivalPaid,
+    SendingStopped,
+    Withdrawn,
+)
+from hakika.domain.payment import Asked, Status
 from tests.domain.readings import (
     ACCEPTED,
     ASKED,
@@ -20,21 +34,6 @@ from tests.domain.readings import (
     queried,
     reversed_,
 )
-
-from hakika.domain.evidence import (
-    AnyReading,
-    CallbackUnreadable,
-    OperatorResolved,
-    PaybillConfirmed,
-    PushAccepted,
-    PushLost,
-    PushStarted,
-    QueryUnanswered,
-    RivalPaid,
-    SendingStopped,
-    Withdrawn,
-)
-from hakika.domain.payment import Asked, Status
 
 
 class Scenario(NamedTuple):

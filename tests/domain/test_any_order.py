@@ -7,11 +7,11 @@ from itertools import chain, combinations, permutations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hakika.domain.payment import NOTHING, TRANSITIONS, Facts, join, lift, view
 from tests.domain.readings import ALPHABET, ASKED
 from tests.domain.scenarios import SCENARIOS, Scenario
 from tests.domain.strategies import retold
-
-from hakika.domain.payment import NOTHING, TRANSITIONS, Facts, join, lift, view
 
 _NAMED = [pytest.param(scenario, id=name) for name, scenario in SCENARIOS.items()]
 

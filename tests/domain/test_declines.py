@@ -1,6 +1,19 @@
 """When a payment is declined, by whom, and when it is not."""
 
 import pytest
+
+from hakika.domain.evidence import (
+    AnyReading,
+    OperatorResolved,
+    PushAccepted,
+    PushLost,
+    PushRefused,
+    PushStarted,
+    QueryUnanswered,
+    SendingStopped,
+    Withdrawn,
+)
+from hakika.domain.payment import CANCELLING, DECLINED, EXPIRING, KNOWN_FINAL, Stage, Status
 from tests.domain.readings import (
     ACCEPTED,
     BUSY,
@@ -17,19 +30,6 @@ from tests.domain.readings import (
     queried,
     see,
 )
-
-from hakika.domain.evidence import (
-    AnyReading,
-    OperatorResolved,
-    PushAccepted,
-    PushLost,
-    PushRefused,
-    PushStarted,
-    QueryUnanswered,
-    SendingStopped,
-    Withdrawn,
-)
-from hakika.domain.payment import CANCELLING, DECLINED, EXPIRING, KNOWN_FINAL, Stage, Status
 
 CANCELS, EXPIRES = {"1031", "1032"}, {"1019", "1036", "1037"}
 FINAL = {

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from docs import generate
-
 from hakika.domain.payment import DECLINED, KNOWN_FINAL, TRANSITIONS, Stage, Status
 
 ROOT = Path(__file__).parents[2]

@@ -5,8 +5,6 @@ from typing import get_args
 import msgspec
 import pytest
 from hypothesis import given
-from tests.domain.readings import ALPHABET
-from tests.domain.strategies import readings
 
 from hakika.domain.evidence import (
     AnyReading,
@@ -18,6 +16,8 @@ from hakika.domain.evidence import (
     source_of,
 )
 from hakika.domain.payment import lift
+from tests.domain.readings import ALPHABET
+from tests.domain.strategies import readings
 
 KINDS: tuple[type[Reading], ...] = get_args(AnyReading)
 

@@ -3,10 +3,10 @@
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.domain.strategies import copy_of, facts, readings, retold
 
 from hakika.domain.evidence import AnyReading
 from hakika.domain.payment import NOTHING, PAID, TRANSITIONS, Asked, Facts, join, lift, view
+from tests.domain.strategies import copy_of, facts, readings, retold
 
 
 @given(facts, facts)

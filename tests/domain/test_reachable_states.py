@@ -7,10 +7,10 @@ from itertools import chain
 from typing import NamedTuple, get_args
 
 import pytest
-from tests.domain.readings import ALPHABET, ASKED
 
 from hakika.domain.evidence import AnyReading
 from hakika.domain.payment import DECLINED, NOTHING, PAID, TRANSITIONS, Facts, Status, View, join, lift, view
+from tests.domain.readings import ALPHABET, ASKED
 
 # What never says anything conclusive about money, however often and in whatever company it comes.
 INCONCLUSIVE = {

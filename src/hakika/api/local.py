@@ -19,6 +19,7 @@ class NewKey(BaseModel):
     """A key to make."""
 
     name: str
+    mode: str = ""  # that of the server's environment
 
 
 @router.get("/keys")
@@ -32,7 +33,8 @@ async def list_keys(request: Request) -> dict[str, Any]:
 async def make_key(body: NewKey, request: Request) -> dict[str, Any]:
     """Make a key, shown this once."""
     state = request.app.state
-    key, row = await state.ledger.store.write(lambda tx: create_key(tx, body.name, state.clock, system_entropy))
+    mode = body.mode or state.mode
+    key, row = await state.ledger.store.write(lambda tx: create_key(tx, body.name, mode, state.clock, system_entropy))
     return {**show_key(row), "key": key}
 
 

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response, Security
 from pydantic import BaseModel
 
-from hakika.api.access import bearer, require_key
+from hakika.api.access import Caller, bearer, require_key
 from hakika.api.problems import RequestTooLarge, document
 from hakika.api.shapes import (
     PAYMENT_EXAMPLE,
@@ -48,13 +48,13 @@ from hakika.domain.errors import (
 from hakika.domain.phone import read_phone
 from hakika.engine.cashier import Answered, Cashier, IdempotencyKey, fingerprint_body
 from hakika.engine.orders import REFERENCE_LENGTH, read_order, read_registration, read_text
-from hakika.engine.representation import encode
+from hakika.engine.representation import encode, mode_of
 from hakika.engine.resolution import Resolution
 from hakika.store.payments import PaymentRow
 from hakika.store.search import Search
 
 EXAMPLE_ID = PAYMENT_EXAMPLE["id"]
-ApiKey = Annotated[str, Depends(require_key)]
+ApiKey = Annotated[Caller, Depends(require_key)]
 PAYMENT_ID = re.compile(r"pay_[0-9a-hjkmnp-tv-z]{26}")
 RECEIPT_PATTERN = r"^[A-Za-z0-9]{1,32}$"
 KeyHeader = Annotated[
@@ -89,16 +89,31 @@ def find_cashier(request: Request) -> Cashier:
     return cashier
 
 
-def read_id(
+Verbs = Annotated[Cashier, Depends(find_cashier)]
+
+
+async def read_id(
     payment_id: Annotated[str, Path(json_schema_extra={"pattern": f"^{PAYMENT_ID.pattern}$"}, examples=[EXAMPLE_ID])],
+    cashier: Verbs,
+    caller: ApiKey,
 ) -> str:
-    """FastAPI's dependency: the payment's id. What cannot be one is not looked up. Raises NotFound."""
+    """FastAPI's dependency: the id of a payment that the caller's key opens. Raises NotFound.
+
+    What cannot be an id is not looked up; a key for test payments does not see live ones, nor the reverse.
+    """
     if not PAYMENT_ID.fullmatch(payment_id):
         raise NotFound("There is no such payment: an id is `pay_` and 26 characters.")
+    if caller.mode and mode_of((await cashier.read(payment_id)).environment) != caller.mode:
+        raise NotFound(f"There is no {caller.mode} payment {payment_id!r}.")
     return payment_id
 
 
-Verbs = Annotated[Cashier, Depends(find_cashier)]
+def read_language(accept_language: Annotated[str, Header(max_length=200)] = "en") -> str:
+    """FastAPI's dependency: `sw` where the caller prefers Swahili, else `en`: for the words to the payer."""
+    return "sw" if accept_language.strip().lower().startswith("sw") else "en"
+
+
+Language = Annotated[str, Depends(read_language)]
 PaymentId = Annotated[str, Depends(read_id)]
 
 
@@ -108,15 +123,15 @@ PaymentId = Annotated[str, Depends(read_id)]
     responses={201: CREATED, **document(*EVERYWHERE, *ASKING, ReferenceInUse, PayerBusy, RepeatedTooSoon)},
 )
 async def request_payment(
-    body: NewPayment, cashier: Verbs, api_key: ApiKey, idempotency_key: KeyHeader = None
+    body: NewPayment, cashier: Verbs, caller: ApiKey, idempotency_key: KeyHeader = None
 ) -> Response:
     """Ask a phone for money.
 
     The payment is stored before anything is sent; its prompt follows within milliseconds. Follow it with
     `wait`, or read it again: it always ends.
     """
-    order = read_order(**_given(body))
-    key = _read_key("/v1/payments", api_key, idempotency_key, _given(body))
+    order = read_order(**_given(body), mode=caller.mode)
+    key = _read_key("/v1/payments", caller, idempotency_key, _given(body))
     return _created(await cashier.request(order, key))
 
 
@@ -126,28 +141,32 @@ async def request_payment(
     responses={201: CREATED, **document(*EVERYWHERE, *ASKING, AlreadyRegistered)},
 )
 async def register_payment(
-    body: NewRegistration, cashier: Verbs, api_key: ApiKey, idempotency_key: KeyHeader = None
+    body: NewRegistration, cashier: Verbs, caller: ApiKey, idempotency_key: KeyHeader = None
 ) -> Response:
     """Follow a push that another program made. Its amount is yours to claim: `amount_unverified` says so."""
     given = _given(body)
     checkout_id, merchant_id = given.pop("checkout_request_id"), given.pop("merchant_request_id")
     registration = read_registration(
-        checkout_request_id=checkout_id, merchant_request_id=merchant_id, order=read_order(**given)
+        checkout_request_id=checkout_id, merchant_request_id=merchant_id, order=read_order(**given, mode=caller.mode)
     )
-    key = _read_key("/v1/payments/register", api_key, idempotency_key, _given(body))
+    key = _read_key("/v1/payments/register", caller, idempotency_key, _given(body))
     return _created(await cashier.register(registration, key))
 
 
 @router.get("", responses={200: {"model": PaymentList}, **document(*EVERYWHERE, InvalidPhone)})
 async def list_payments(
     cashier: Verbs,
-    _: ApiKey,
+    caller: ApiKey,
+    language: Language,
     reference: Reference | None = None,
     phone: PhoneText | None = None,
     receipt: Annotated[str | None, Query(pattern=RECEIPT_PATTERN)] = None,
     checkout_request_id: DarajaId | None = None,
     status: Status | None = None,
     account: AccountName | None = None,
+    amount: Annotated[int | None, Query(ge=1, le=250_000)] = None,
+    account_reference: Annotated[str | None, Query(max_length=12, pattern=NO_CONTROLS)] = None,
+    merchant_request_id: DarajaId | None = None,
     created_after: datetime | None = None,
     created_before: datetime | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
@@ -161,6 +180,10 @@ async def list_payments(
         checkout_request_id=checkout_request_id,
         status=status,
         account=account,
+        mode=caller.mode or None,
+        amount=amount,
+        account_reference=account_reference,
+        merchant_request_id=merchant_request_id,
         created_after_ms=_milliseconds(created_after),
         created_before_ms=_milliseconds(created_before),
         limit=limit + 1,
@@ -168,20 +191,20 @@ async def list_payments(
     )
     rows = list(await cashier.find(search))
     page, more = rows[:limit], len(rows) > limit
-    data = b",".join(encode(row) for row in page)
+    data = b",".join(encode(row, language) for row in page)
     next_cursor = msgspec.json.encode(page[-1].id if more else None)
     more_json = b"true" if more else b"false"
     return _json(b'{"object":"list","data":[%b],"has_more":%b,"next_cursor":%b}' % (data, more_json, next_cursor))
 
 
 @router.get("/{payment_id}", responses={200: PAYMENT, **document(*EVERYWHERE, NotFound)})
-async def read_payment(payment_id: PaymentId, cashier: Verbs, _: ApiKey) -> Response:
+async def read_payment(payment_id: PaymentId, cashier: Verbs, language: Language) -> Response:
     """Read a payment, straight from the database."""
-    return _show(await cashier.read(payment_id))
+    return _show(await cashier.read(payment_id), language)
 
 
 @router.get("/{payment_id}/timeline", responses={200: {"model": Timeline}, **document(*EVERYWHERE, NotFound)})
-async def tell_payment(payment_id: PaymentId, cashier: Verbs, _: ApiKey) -> Response:
+async def tell_payment(payment_id: PaymentId, cashier: Verbs) -> Response:
     """Tell all evidence and events of a payment, in order, with who said it."""
     entries = await cashier.tell(payment_id)
     return _json(msgspec.json.encode({"object": "list", "data": entries}))
@@ -189,7 +212,7 @@ async def tell_payment(payment_id: PaymentId, cashier: Verbs, _: ApiKey) -> Resp
 
 @router.get("/{payment_id}/wait", responses={200: PAYMENT, **document(*EVERYWHERE, NotFound)})
 async def wait_for_payment(
-    payment_id: PaymentId, request: Request, cashier: Verbs, _: ApiKey, timeout_s: WaitSeconds = 120
+    payment_id: PaymentId, request: Request, cashier: Verbs, language: Language, timeout_s: WaitSeconds = 120
 ) -> Response:
     """Wait until the payment is no longer pending, or until the timeout (in seconds)."""
     waiting = asyncio.create_task(cashier.wait(payment_id, int(timeout_s * 1000)))
@@ -198,7 +221,7 @@ async def wait_for_payment(
         await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
         if not waiting.done():
             return Response(status_code=499)  # nobody reads it
-        return _show(waiting.result())
+        return _show(waiting.result(), language)
     finally:
         waiting.cancel()
         leaving.cancel()
@@ -208,24 +231,26 @@ async def wait_for_payment(
 @router.post(
     "/{payment_id}/query", responses={200: PAYMENT, **document(*EVERYWHERE, NotFound, CannotQuery, BudgetSpent)}
 )
-async def query_payment(payment_id: PaymentId, cashier: Verbs, _: ApiKey) -> Response:
+async def query_payment(payment_id: PaymentId, cashier: Verbs, language: Language) -> Response:
     """Ask Daraja now. Seldom needed: payments are queried by themselves when a callback is overdue."""
-    return _show(await cashier.query(payment_id))
+    return _show(await cashier.query(payment_id), language)
 
 
 @router.post("/{payment_id}/cancel", responses={200: PAYMENT, **document(*EVERYWHERE, NotFound, CannotCancel)})
 async def cancel_payment(
-    payment_id: PaymentId, cashier: Verbs, _: ApiKey, body: Cancellation | None = None
+    payment_id: PaymentId, cashier: Verbs, language: Language, body: Cancellation | None = None
 ) -> Response:
     """Call a payment off before its prompt is sent. Later M-Pesa has no recall, and the answer says so."""
-    return _show(await cashier.cancel(payment_id, body.reason if body else ""))
+    return _show(await cashier.cancel(payment_id, body.reason if body else ""), language)
 
 
 @router.post("/{payment_id}/resolve", responses={200: PAYMENT, **document(*EVERYWHERE, NotFound, CannotResolve)})
-async def resolve_payment(payment_id: PaymentId, body: OperatorsWord, cashier: Verbs, api_key: ApiKey) -> Response:
+async def resolve_payment(
+    payment_id: PaymentId, body: OperatorsWord, cashier: Verbs, caller: ApiKey, language: Language
+) -> Response:
     """Say what a person found out: for `unresolved` and `mispaid` payments, and refunds made elsewhere."""
     resolution = Resolution(body.outcome, body.reason, body.receipt)
-    return _show(await cashier.resolve(payment_id, resolution, body.operator or api_key))
+    return _show(await cashier.resolve(payment_id, resolution, body.operator or caller.key), language)
 
 
 async def _see_off(request: Request) -> None:
@@ -239,8 +264,8 @@ def _given(body: BaseModel) -> dict[str, Any]:
     return dict(body)
 
 
-def _read_key(path: str, api_key: str, key: str | None, body: object) -> IdempotencyKey | None:
-    return IdempotencyKey(api_key, key, fingerprint_body(path, body)) if key else None
+def _read_key(path: str, caller: Caller, key: str | None, body: object) -> IdempotencyKey | None:
+    return IdempotencyKey(caller.key, key, fingerprint_body(path, body)) if key else None
 
 
 def _created(answered: Answered) -> Response:
@@ -248,8 +273,8 @@ def _created(answered: Answered) -> Response:
     return Response(answered.body, 201, replayed, media_type="application/json")
 
 
-def _show(row: PaymentRow) -> Response:
-    return _json(encode(row))
+def _show(row: PaymentRow, language: str) -> Response:
+    return _json(encode(row, language))
 
 
 def _json(body: bytes) -> Response:

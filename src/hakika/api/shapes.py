@@ -11,26 +11,24 @@ from hakika.engine.orders import DESCRIPTION_LENGTH, LARGEST_AMOUNT, REFERENCE_L
 PAYMENT_EXAMPLE: dict[str, Any] = {
     "id": "pay_01m2x5h9q0d2n8r4t6v8y0a2c4",
     "object": "payment",
+    "mode": "test",
     "status": "completed",
     "stage": None,
     "amount": 100,
     "amount_received": 100,
     "currency": "KES",
     "phone": "254712345678",
+    "payer_phone": "254712345678",
     "reference": "order-1042",
     "account": "acc_01m2x5g1v7k3m9p5r1t7w3z9b5",
     "account_reference": "order-1042",
     "description": "Two coffees",
     "receipt": "NLJ7RT61SV",
-    "result": {
-        "code": "0",
-        "meaning": "Paid.",
-        "meaning_sw": "Imelipwa.",
-        "advice": "Nothing to do.",
-    },
+    "result_code": "0",
+    "failure": None,
     "confirmed_by": "callback",
+    "late": False,
     "flags": [],
-    "livemode": False,
     "checkout_request_id": "ws_CO_21112026093000123712345678",
     "merchant_request_id": "29115-34620561-1",
     "metadata": {"cart": "c-88"},
@@ -184,13 +182,14 @@ class OperatorsWord(BaseModel):
     )
 
 
-class ResultShape(BaseModel):
-    """Why a payment ended as it did."""
+class FailureShape(BaseModel):
+    """Why no money moved."""
 
-    code: str = Field(description="M-Pesa's result code, Daraja's error code, or a word of ours.")
-    meaning: str = Field(description="For the payer, in English.")
-    meaning_sw: str = Field(description="For the payer, in Swahili.")
+    code: str = Field(description="M-Pesa's result code, Daraja's error code, or a word of ours: docs/result-codes.md.")
+    message: str = Field(description="For the payer, in the language of `Accept-Language`: English or Swahili.")
     advice: str = Field(description="For the developer.")
+    retryable: bool = Field(description="Whether asking again makes sense.")
+    retry_after_s: int = Field(description="… and after how many seconds.")
 
 
 Status = Literal["pending", "completed", "failed", "cancelled", "expired", "mispaid", "unresolved", "reversed"]
@@ -203,6 +202,7 @@ class PaymentShape(BaseModel):
 
     id: str
     object: Literal["payment"]
+    mode: Literal["test", "live"] = Field(description="Simulator and sandbox are test.")
     status: Status
     stage: Literal["queued", "sending", "prompted", "unsure"] | None = Field(
         description="How far it is, while pending."
@@ -211,15 +211,17 @@ class PaymentShape(BaseModel):
     amount_received: int | None
     currency: Literal["KES"]
     phone: str
+    payer_phone: str | None = Field(description="The payer's as M-Pesa states it; it may be masked.")
     reference: str
     account: str
     account_reference: str
     description: str
     receipt: str | None = Field(description="M-Pesa's receipt; a success learned by query has none yet.")
-    result: ResultShape | None
+    result_code: str | None = Field(description="M-Pesa's result code; `0` is paid.")
+    failure: FailureShape | None = Field(description="Why it ended without money.")
     confirmed_by: str | None = Field(description="callback, query, paybill, operator, push or hakika.")
+    late: bool = Field(description="It was paid after we had said that it was not, or had given up.")
     flags: list[str] = Field(description="What a person should know; docs/payment.md explains each.")
-    livemode: bool
     checkout_request_id: str | None
     merchant_request_id: str | None
     metadata: dict[str, Any]
@@ -304,6 +306,7 @@ class AccountShape(BaseModel):
     id: str
     object: Literal["account"]
     name: str
+    mode: Literal["test", "live"]
     environment: str
     shortcode: str
     till: str | None

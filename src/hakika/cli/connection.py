@@ -97,9 +97,9 @@ class Remote:
         """All API keys."""
         return list(self._ask("GET", "/local/keys")["data"])
 
-    def create_key(self, name: str) -> dict[str, Any]:
-        """Make an API key."""
-        return self._ask("POST", "/local/keys", json={"name": name})
+    def create_key(self, name: str, mode: str) -> dict[str, Any]:
+        """Make an API key; without a mode, of that of the server's environment."""
+        return self._ask("POST", "/local/keys", json={"name": name, "mode": mode})
 
     def revoke_key(self, key_id: str) -> None:
         """End a key's life."""

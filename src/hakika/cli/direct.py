@@ -13,7 +13,7 @@ from hakika.config import Settings, check_settings, daraja_urls
 from hakika.domain.errors import SettingError, StoreUnavailable
 from hakika.engine.ids import system_entropy
 from hakika.engine.keys import create_key, revoke_key, show_key
-from hakika.engine.representation import as_dict, iso
+from hakika.engine.representation import as_dict, iso, mode_of
 from hakika.engine.timeline import show_parked, tell_all
 from hakika.logs import configure_logs
 from hakika.serving.presence import hold_database, sqlite_file
@@ -81,11 +81,12 @@ class Direct:
         resolution = msgspec.convert({"outcome": outcome, "reason": reason, "receipt": receipt}, Resolution)
         return self._act(lambda cashier: cashier.resolve(payment_id, resolution, operator))
 
-    def create_key(self, name: str) -> dict[str, Any]:
+    def create_key(self, name: str, mode: str) -> dict[str, Any]:
         """See Remote.create_key."""
 
         def create(house: Any) -> dict[str, Any]:
-            key, row = house.store.write_now(lambda tx: create_key(tx, name, house.clock, system_entropy))
+            opens = mode or mode_of(house.settings.environment)
+            key, row = house.store.write_now(lambda tx: create_key(tx, name, opens, house.clock, system_entropy))
             return {**show_key(row), "key": key}
 
         return self._write(create)

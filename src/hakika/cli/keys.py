@@ -11,21 +11,27 @@ from hakika.cli.voice import console, say_json
 group = group_of("keys", "API keys, and the key that encrypts credentials.")
 
 
-@command(group, "create", "hakika keys create shop", "hakika keys create shop --json")
+@command(group, "create", "hakika keys create shop", "hakika keys create shop --mode live --json")
 def create(
-    name: Annotated[str, typer.Argument(help="What it is for.")], server: Server = "", as_json: AsJson = False
+    name: Annotated[str, typer.Argument(help="What it is for.")],
+    mode: Annotated[str, typer.Option(help="`test` or `live`; without it, as MPESA_ENVIRONMENT is.")] = "",
+    server: Server = "",
+    as_json: AsJson = False,
 ) -> int:
-    """Make an API key; it is shown this once.
+    """Make an API key; it is shown this once. It opens test payments or live ones, never both.
 
     Only its hash is kept. Works at the server that runs on this machine, else on the database.
     """
-    made = reach(server).create_key(name)
+    made = reach(server).create_key(name, mode)
     if as_json:
         say_json(made)
         return 0
     out = console()
     out.print(f"[bold]{made['key']}[/]")
-    out.print(f"Key {made['id']} ({made['name']}). Keep it now: it is not shown again.", style="dim")
+    out.print(
+        f"Key {made['id']} ({made['name']}) opens {made['mode']} payments. Keep it now: it is not shown again.",
+        style="dim",
+    )
     return 0
 
 
@@ -39,7 +45,7 @@ def list_keys(server: Server = "", as_json: AsJson = False) -> int:
     from hakika.cli.show import tabulate
 
     rows = [{**key, "ends in": f"…{key['hint']}", "revoked": key["revoked_at"]} for key in keys]
-    console().print(tabulate(rows, "id", "name", "ends in", "created_at", "revoked"))
+    console().print(tabulate(rows, "id", "name", "mode", "ends in", "created_at", "revoked"))
     return 0
 
 

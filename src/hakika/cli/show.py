@@ -23,7 +23,7 @@ def exit_code_of(payment: dict[str, Any]) -> int:
 
 def say_outcome(payment: dict[str, Any]) -> str:
     """What became of a payment, in a sentence."""
-    asked, got, result = payment["amount"], payment["amount_received"], payment["result"] or {}
+    asked, got, failure = payment["amount"], payment["amount_received"], payment["failure"] or {}
     match payment["status"]:
         case "completed":
             receipt = f"receipt {payment['receipt']}" if payment["receipt"] else "its receipt is still to come"
@@ -37,7 +37,7 @@ def say_outcome(payment: dict[str, Any]) -> str:
         case "pending":
             return f"Not known yet: it is {payment['stage']}. Silence is no failure; it is being found out."
         case status:
-            return f"Not paid ({status}): {result.get('meaning', '')}".rstrip()
+            return f"Not paid ({status}): {failure.get('message', '')}".rstrip()
 
 
 def tabulate_payment(payment: dict[str, Any]) -> Table:
@@ -47,14 +47,14 @@ def tabulate_payment(payment: dict[str, Any]) -> Table:
     table.add_row(Text("payment", "dim"), Text(payment["id"], "bold"))
     table.add_row(Text("status", "dim"), Text(status, f"bold {COLOURS.get(payment['status'], 'red')}"))
     table.add_row("", Text(say_outcome(payment)))
-    result = payment["result"] or {}
+    failure = payment["failure"] or {}
     rows = {
-        "what to do": result.get("advice") if payment["status"] != "completed" else None,
+        "what to do": failure.get("advice"),
         "amount": f"KES {payment['amount']}",
         "phone": payment["phone"],
         "reference": payment["reference"],
         "receipt": payment["receipt"],
-        "result code": result.get("code"),
+        "result code": failure.get("code") or payment["result_code"],
         "confirmed by": payment["confirmed_by"],
         "flags": ", ".join(payment["flags"]),
         "frozen": payment["frozen"],
@@ -63,7 +63,7 @@ def tabulate_payment(payment: dict[str, Any]) -> Table:
         "prompted": _local(payment["prompted_at"]),
         "ended": _local(payment["final_at"]),
         "queries": str(payment["queries"]) if payment["queries"] else None,
-        "mode": "live" if payment["livemode"] else "test",
+        "mode": payment["mode"],
     }
     for name, value in rows.items():
         if value:

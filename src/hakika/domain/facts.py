@@ -44,6 +44,7 @@ class Proof(NamedTuple):
     source: str
     paid_at_ms: int
     checkout_request_id: str
+    phone: str = ""  # the payer's, as M-Pesa states it: it may be masked
 
 
 class Decline(NamedTuple):
@@ -144,7 +145,15 @@ def _lift_callback(reading: said.CallbackReceived) -> Facts:
         return Facts(claims=claims, flags=flags)
     checkout_id = reading.checkout_request_id
     if reading.code == SUCCESS:
-        proof = Proof(reading.at_ms, reading.receipt, reading.amount, Source.CALLBACK, reading.paid_at_ms, checkout_id)
+        proof = Proof(
+            reading.at_ms,
+            reading.receipt,
+            reading.amount,
+            Source.CALLBACK,
+            reading.paid_at_ms,
+            checkout_id,
+            reading.phone,
+        )
         return _proved(proof, taken=reading.taken, flags=flags)
     if reading.code in KNOWN_FINAL:
         return Facts(declines=(Decline(reading.at_ms, Rank.CALLBACK, reading.code, checkout_id),), flags=flags)

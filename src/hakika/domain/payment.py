@@ -130,7 +130,8 @@ class View(msgspec.Struct, frozen=True, gc=False):
     amount_received: int = 0
     code: str = ""
     confirmed_by: str = ""
-    paid_at_ms: int = 0
+    paid_at_ms: int = 0  # as M-Pesa states it, like the next
+    payer_phone: str = ""
     flags: tuple[str, ...] = ()
 
 
@@ -167,8 +168,8 @@ def _view_paid(
     flags: set[str],
 ) -> View:
     exact = counted[0].amount in {0, asked.amount}
-    receipts = sorted({(proof.paid_at_ms, proof.receipt) for proof in counted if proof.receipt})
-    receipt = receipts[0][1] if receipts else ""
+    receipts = sorted((not proof.paid_at_ms, proof.paid_at_ms, proof.receipt) for proof in counted if proof.receipt)
+    receipt = receipts[0][2] if receipts else ""
     flags |= _money_flags(asked, facts, proofs, decline)
     if not receipt and exact and len({claim.receipt for claim in facts.claims}) == 1:
         receipt = facts.claims[0].receipt
@@ -184,7 +185,8 @@ def _view_paid(
         amount_received=_amount_received(asked, counted, proofs),
         code=SUCCESS,
         confirmed_by=first.source,
-        paid_at_ms=min((proof.paid_at_ms for proof in counted if proof.paid_at_ms), default=first.at_ms),
+        paid_at_ms=min((proof.paid_at_ms for proof in counted if proof.paid_at_ms), default=0),
+        payer_phone=min((proof.phone for proof in counted if proof.phone), default=""),
         flags=tuple(sorted(flags)),
     )
 

@@ -7,6 +7,7 @@ import msgspec
 from hakika.daraja.protocol import Shortcode, Token
 from hakika.domain.errors import AccountExists, InvalidRequest, NotFound
 from hakika.engine.ids import Entropy, make_id
+from hakika.engine.representation import mode_of
 from hakika.engine.vault import Vault
 from hakika.store.accounts import (
     AccountRow,
@@ -85,12 +86,16 @@ class Accounts:
             raise NotFound(f"There is no account {account_id}.")
         return account
 
-    def choose(self, name_or_id: str | None) -> Account:
+    def choose(self, name_or_id: str | None, mode: str = "") -> Account:
         """The account of that name or id; without one, the only one there is, or the one named `default`.
+
+        `mode`: only among the test or the live accounts; `""` among all.
 
         Raises InvalidRequest when the choice is not clear.
         """
-        active = [account for account in self._known.values() if account.active]
+        active = [
+            account for account in self._known.values() if account.active and mode in {"", mode_of(account.environment)}
+        ]
         if name_or_id:
             named = [account for account in active if name_or_id in {account.id, account.name}]
             if not named:

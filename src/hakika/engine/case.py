@@ -87,6 +87,7 @@ def view_of(row: PaymentRow) -> View:
         code=row.code,
         confirmed_by=row.confirmed_by,
         paid_at_ms=row.paid_at_ms,
+        payer_phone=row.payer_phone,
         flags=() if row.flags == "[]" else _FLAGS.decode(row.flags),
     )
 

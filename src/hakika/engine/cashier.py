@@ -134,7 +134,7 @@ class Cashier:
         replay = self._replay(tx, key)
         if replay:
             return replay, None
-        account, now_ms = self._accounts.choose(order.account), self._clock()
+        account, now_ms = self._accounts.choose(order.account, order.mode), self._clock()
         row = hold_reference(tx, open_payment(order, account, now_ms, self._entropy, verified=True))
         refuse_busy_payer(tx, order, now_ms)
         insert_payment(tx, row)
@@ -148,7 +148,7 @@ class Cashier:
         if replay:
             return replay, None
         checkout_id = registration.checkout_request_id
-        account, now_ms = self._accounts.choose(registration.order.account), self._clock()
+        account, now_ms = self._accounts.choose(registration.order.account, registration.order.mode), self._clock()
         tx.lock_name(f"checkout:{checkout_id}")
         known = find_by_checkout(tx, checkout_id, account.id)
         if known:

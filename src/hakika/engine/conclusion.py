@@ -88,6 +88,7 @@ def _shown(seen: View, facts: Facts) -> dict[str, Any]:
         "code": seen.code,
         "confirmed_by": str(seen.confirmed_by),
         "paid_at_ms": seen.paid_at_ms,
+        "payer_phone": seen.payer_phone[:32],
         "flags": _ENCODE(seen.flags).decode() if seen.flags else "[]",
         "checkout_request_id": facts.checkout_ids[0] if facts.checkout_ids else None,
         "merchant_request_id": facts.merchant_ids[0] if facts.merchant_ids else "",

@@ -10,12 +10,19 @@ from hakika.store.keys import ApiKeyRow, insert_api_key, revoke_api_key
 from hakika.store.transaction import Transaction
 
 
-def create_key(tx: Transaction, name: str, clock: Callable[[], int], entropy: Entropy) -> tuple[str, ApiKeyRow]:
-    """Make an API key. → the key, shown this once, and its row. Raises InvalidRequest for an empty or long name."""
+def create_key(
+    tx: Transaction, name: str, mode: str, clock: Callable[[], int], entropy: Entropy
+) -> tuple[str, ApiKeyRow]:
+    """Make an API key for payments of one mode, `test` or `live`. → the key, shown this once, and its row.
+
+    Raises InvalidRequest for an empty or long name, or another mode.
+    """
+    if mode not in {"test", "live"}:
+        raise InvalidRequest(f"A key is for `test` or `live` payments, not {mode!r}.", field="mode")
     if not name.strip() or len(name) > 64:
         raise InvalidRequest("A key's name has 1 to 64 characters.", field="name")
-    now_ms, key = clock(), make_secret("hk", entropy)
-    row = ApiKeyRow(make_id("key", now_ms, entropy), name.strip(), hash_secret(key), key[-4:], now_ms, None)
+    now_ms, key = clock(), make_secret(f"hk_{mode}", entropy)
+    row = ApiKeyRow(make_id("key", now_ms, entropy), name.strip(), hash_secret(key), mode, key[-4:], now_ms, None)
     insert_api_key(tx, row)
     return key, row
 
@@ -32,6 +39,7 @@ def show_key(row: ApiKeyRow) -> dict[str, Any]:
         "id": row.id,
         "object": "api_key",
         "name": row.name,
+        "mode": row.mode,
         "hint": row.hint,
         "created_at": iso(row.created_at_ms),
         "revoked_at": iso(row.revoked_at_ms) if row.revoked_at_ms else None,

@@ -35,6 +35,7 @@ class Order(msgspec.Struct, frozen=True):
     account_reference: str
     metadata: str
     allow_repeat: bool
+    mode: str = ""  # `test` or `live`, as the caller's key is; "" for either
 
 
 class Registration(msgspec.Struct, frozen=True):
@@ -55,6 +56,7 @@ def read_order(
     account_reference: str | None = None,
     metadata: Mapping[str, Any] | None = None,
     allow_repeat: bool = False,
+    mode: str = "",
 ) -> Order:
     """Check a request for money. Raises InvalidRequest (InvalidPhone, InvalidAmount) naming what is wrong."""
     return Order(
@@ -68,6 +70,7 @@ def read_order(
         account_reference=_read_account_reference(account_reference, reference),
         metadata=_read_metadata(metadata),
         allow_repeat=allow_repeat,
+        mode=mode,
     )
 
 

@@ -7,16 +7,18 @@ from typing import Any
 import msgspec
 
 from hakika.daraja.codes import look_up
+from hakika.domain.payment import DECLINED
 from hakika.store.payments import PaymentRow
 
 
-class Result(msgspec.Struct, frozen=True):
-    """Why a payment ended as it did: M-Pesa's code, with words for the payer and for the developer."""
+class Failure(msgspec.Struct, frozen=True):
+    """Why no money moved: words for the payer in the caller's language, and for the developer."""
 
     code: str
-    meaning: str
-    meaning_sw: str
+    message: str
     advice: str
+    retryable: bool
+    retry_after_s: int
 
 
 class Payment(msgspec.Struct, frozen=True):
@@ -24,21 +26,24 @@ class Payment(msgspec.Struct, frozen=True):
 
     id: str
     object: str
+    mode: str
     status: str
     stage: str | None
     amount: int
     amount_received: int | None
     currency: str
     phone: str
+    payer_phone: str | None
     reference: str
     account: str
     account_reference: str
     description: str
     receipt: str | None
-    result: Result | None
+    result_code: str | None
+    failure: Failure | None
     confirmed_by: str | None
+    late: bool
     flags: list[str]
-    livemode: bool
     checkout_request_id: str | None
     merchant_request_id: str | None
     metadata: msgspec.Raw
@@ -51,31 +56,38 @@ class Payment(msgspec.Struct, frozen=True):
     updated_at: str
 
 
-_RESULTS: dict[str, Result] = {}
+OWN_CODES = frozenset({"not_sent", "withdrawn", "operator"})
+"""Codes of ours: no result of M-Pesa's."""
+
+_FAILURES: dict[tuple[str, str], Failure] = {}
 _ENCODE = msgspec.json.Encoder().encode
 
 
-def represent(row: PaymentRow) -> Payment:
-    """The row as its public shape."""
-    pending = row.status == "pending"
+def represent(row: PaymentRow, language: str = "en") -> Payment:
+    """The row as its public shape. `language`: `en` or `sw`, for the words to the payer."""
+    flags = msgspec.json.decode(row.flags) if row.flags != "[]" else []
+    declined = row.status in DECLINED
     return Payment(
         id=row.id,
         object="payment",
+        mode=mode_of(row.environment),
         status=row.status,
-        stage=row.stage if pending else None,
+        stage=row.stage if row.status == "pending" else None,
         amount=row.amount,
         amount_received=row.amount_received or None,
         currency="KES",
         phone=row.phone,
+        payer_phone=row.payer_phone or None,
         reference=row.reference,
         account=row.account,
         account_reference=row.account_reference,
         description=row.description,
         receipt=row.receipt or None,
-        result=_result_of(row.code) if row.code else None,
+        result_code=row.code if row.code and row.code not in OWN_CODES else None,
+        failure=_failure_of(row.code, language) if declined else None,
         confirmed_by=row.confirmed_by or None,
-        flags=msgspec.json.decode(row.flags) if row.flags != "[]" else [],
-        livemode=row.environment == "production",
+        late="late" in flags,
+        flags=flags,
         checkout_request_id=row.checkout_request_id,
         merchant_request_id=row.merchant_request_id or None,
         metadata=msgspec.Raw(row.metadata.encode()),
@@ -89,9 +101,9 @@ def represent(row: PaymentRow) -> Payment:
     )
 
 
-def encode(row: PaymentRow) -> bytes:
+def encode(row: PaymentRow, language: str = "en") -> bytes:
     """The row as JSON, in its public shape."""
-    return _ENCODE(represent(row))
+    return _ENCODE(represent(row, language))
 
 
 def as_dict(row: PaymentRow) -> dict[str, Any]:
@@ -106,11 +118,17 @@ def iso(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
-def _result_of(code: str) -> Result:
-    result = _RESULTS.get(code)
-    if result is None:
+def mode_of(environment: str) -> str:
+    """`live` where real money moves, else `test`."""
+    return "live" if environment == "production" else "test"
+
+
+def _failure_of(code: str, language: str) -> Failure:
+    failure = _FAILURES.get((code, language))
+    if failure is None:
         known = look_up(code)
-        result = Result(code, known.english, known.swahili, known.advice)
-        if len(_RESULTS) < 200:  # unknown codes come from outside and must not fill the memory
-            _RESULTS[code] = result
-    return result
+        message = known.swahili if language == "sw" else known.english
+        failure = Failure(code, message, known.advice, known.retryable, known.wait_s)
+        if len(_FAILURES) < 400:  # unknown codes come from outside and must not fill the memory
+            _FAILURES[code, language] = failure
+    return failure

@@ -15,6 +15,7 @@ class ApiKeyRow(NamedTuple):
     id: str
     name: str
     hash: str
+    mode: str
     hint: str
     created_at_ms: int
     revoked_at_ms: int | None

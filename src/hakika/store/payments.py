@@ -34,6 +34,7 @@ class PaymentRow(NamedTuple):
     code: str
     confirmed_by: str
     paid_at_ms: int
+    payer_phone: str
     flags: str
     checkout_request_id: str | None
     merchant_request_id: str
@@ -64,6 +65,7 @@ FOLDED = (
     table.c.code,
     table.c.confirmed_by,
     table.c.paid_at_ms,
+    table.c.payer_phone,
     table.c.flags,
     table.c.holds_reference,
     table.c.frozen,

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from sqlalchemy import or_, select
 
 from hakika.store.payments import COLUMNS, PaymentRow
+from hakika.store.tables import accounts
 from hakika.store.tables import payments as table
 from hakika.store.transaction import Transaction
 
@@ -17,7 +18,11 @@ class Search(NamedTuple):
     receipt: str | None = None
     checkout_request_id: str | None = None
     status: str | None = None
-    account: str | None = None
+    account: str | None = None  # its id or name
+    mode: str | None = None
+    amount: int | None = None
+    account_reference: str | None = None
+    merchant_request_id: str | None = None
     created_after_ms: int | None = None
     created_before_ms: int | None = None
     limit: int = 20
@@ -32,9 +37,17 @@ def search_payments(tx: Transaction, search: Search) -> list[PaymentRow]:
         table.c.receipt: search.receipt,
         table.c.checkout_request_id: search.checkout_request_id,
         table.c.status: search.status,
-        table.c.account: search.account,
+        table.c.amount: search.amount,
+        table.c.account_reference: search.account_reference,
+        table.c.merchant_request_id: search.merchant_request_id,
     }
     statement = select(*COLUMNS)
+    if search.account is not None:
+        named = select(accounts.c.id).where(or_(accounts.c.id == search.account, accounts.c.name == search.account))
+        statement = statement.where(table.c.account.in_(named))
+    if search.mode is not None:
+        live = table.c.environment == "production"
+        statement = statement.where(live if search.mode == "live" else ~live)
     for column, value in equal.items():
         if value is not None:
             statement = statement.where(column == value)

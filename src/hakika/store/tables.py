@@ -90,6 +90,7 @@ payments = Table(
     Column("code", String(64), nullable=False),  # Daraja's own are longer than M-Pesa's
     Column("confirmed_by", String(16), nullable=False),
     Column("paid_at_ms", BigInteger, nullable=False),
+    Column("payer_phone", String(32), nullable=False),
     Column("flags", Text, nullable=False),
     Column("checkout_request_id", String(128)),
     Column("merchant_request_id", String(128), nullable=False),
@@ -224,6 +225,7 @@ api_keys = Table(
     Column("id", String(40), primary_key=True),
     Column("name", String(64), nullable=False),
     Column("hash", String(64), nullable=False, unique=True),
+    Column("mode", String(8), nullable=False),  # test or live: which payments it opens
     Column("hint", String(16), nullable=False),  # its last characters, to recognise it by
     Column("created_at_ms", BigInteger, nullable=False),
     Column("revoked_at_ms", BigInteger),

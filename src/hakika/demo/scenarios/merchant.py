@@ -12,12 +12,6 @@ LOOK_AGAIN_S = 0.1
 WAIT_CLOCK_S = 30  # of the server's clock: short, so that no single request waits long on the wall
 
 
-class Result(msgspec.Struct, frozen=True):
-    """Why a payment ended as it did."""
-
-    code: str
-
-
 class Payment(msgspec.Struct, frozen=True):
     """What a scenario reads of a payment."""
 
@@ -27,7 +21,7 @@ class Payment(msgspec.Struct, frozen=True):
     amount: int
     amount_received: int | None
     receipt: str | None
-    result: Result | None
+    result_code: str | None
     confirmed_by: str | None
     flags: list[str]
     queries: int

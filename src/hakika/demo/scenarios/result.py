@@ -41,7 +41,7 @@ async def judge(scenario: Scenario, scene: Scene, payment: Payment) -> Result:
     if payment.status in DECLINED:
         scene.holds("the payer really paid nothing", truth.paid is False)
         scene.holds("it has no receipt", payment.receipt is None)
-        code = payment.result.code if payment.result else ""
+        code = payment.result_code
         scene.holds(f"the reason is M-Pesa's, {truth.result_code}, not {code!r}", code == truth.result_code)
     scene.holds("no invariant broke", payment.frozen is None)
     for phone in scene.phones:

@@ -30,7 +30,7 @@ PROMPT_LIFE_S = 60
 LONGEST_BODY = 2_048
 MOST_ORDERS = 10_000
 SHOWN_OF_PAYMENT = (
-    "id", "status", "stage", "amount", "amount_received", "phone", "reference", "receipt", "result", "confirmed_by",
+    "id", "status", "stage", "amount", "amount_received", "phone", "reference", "receipt", "failure", "confirmed_by",
 )  # fmt: skip
 SHOWN_OF_PROBLEM = ("code", "title", "money", "cure", "retry_after")
 
@@ -112,7 +112,9 @@ class Shop:
 
     async def show_order(self, request: Request) -> Response:
         """Show how far a payment is."""
-        status, answer = await self._ask("GET", f"/v1/payments/{self._read_payment(request)}/wait?timeout=0.5")
+        language = {"Accept-Language": request.headers.get("accept-language", "en")}
+        path = f"/v1/payments/{self._read_payment(request)}/wait?timeout=0.5"
+        status, answer = await self._ask("GET", path, headers=language)
         return JSONResponse(self._show(answer) if status == 200 else pick(answer, SHOWN_OF_PROBLEM), status)
 
     async def show_timeline(self, request: Request) -> Response:

@@ -34,7 +34,8 @@ function picture(name) {
 }
 
 async function ask(path, options) {
-  const response = await fetch(`/shop/${path}`, options);
+  const headers = { ...options?.headers, "Accept-Language": language };
+  const response = await fetch(`/shop/${path}`, { ...options, headers });
   return { ok: response.ok, status: response.status, body: await response.json().catch(() => ({})) };
 }
 
@@ -89,7 +90,7 @@ function drawShop() {
 // What to show for each status: class, picture, headline, explanation, the one next step.
 function stateOf() {
   const say_ = words();
-  const meaning = order.result && (language === "sw" ? order.result.meaning_sw : order.result.meaning);
+  const meaning = order.failure?.message;
   switch (order.status) {
     case "pending":
       if (order.stage === "prompted" && order.left_s > 0) return ["", "ringing", say_.check, say_.check_text(local(order.phone)), null];
@@ -242,6 +243,7 @@ byId("language").addEventListener("click", () => {
   language = language === "sw" ? "en" : "sw";
   save("language", language);
   draw();
+  if (order) follow(order.id); // its words come from Hakika, in the language that is asked for
 });
 setInterval(() => { if (refusal?.until) drawRefusal(); }, 1000);
 
