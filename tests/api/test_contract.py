@@ -140,6 +140,7 @@ BEYOND_SCHEMA = [
     ("account", "There is no active account"),
     ("receipt", "`receipt` is needed"),
     ("metadata", "`metadata`"),
+    ("environment", "A key for test payments adds no live account"),
 ]
 
 

@@ -102,10 +102,11 @@ async def test_a_node_that_stops_leaves_its_work_to_another(
 async def test_a_worker_runs_until_it_is_stopped(till: Till) -> None:
     """The loop pushes what is asked while it runs, beats, and ends when it is cancelled."""
     running = asyncio.ensure_future(till.worker.run())
-    await asyncio.sleep(0.01)
+    while not till.worker.beat_at_ms:  # noqa: ASYNC110 - no event says so
+        await asyncio.sleep(0)
     row = await till.ask()
-    for _ in range(500):
-        await asyncio.sleep(0.002)
+    for _ in range(5_000):
+        await asyncio.sleep(0)
         if (await till.read(row.id)).stage == "prompted":
             break
     running.cancel()

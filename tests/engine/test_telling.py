@@ -24,7 +24,8 @@ async def test_waiting_ends_with_the_payment(till: Till) -> None:
     """Whoever waits is answered when the payment ends, long before the timeout."""
     row = await till.prompt()
     waiting = asyncio.ensure_future(till.cashier.wait(row.id, 10**12))
-    await asyncio.sleep(0.02)
+    while not till.notices.watched(row.id):  # noqa: ASYNC110 - no event says so
+        await asyncio.sleep(0)
     await till.call_back(row)
     assert (await asyncio.wait_for(waiting, 5)).status == "completed"
 
@@ -33,7 +34,8 @@ async def test_waiting_sees_what_another_node_concluded(till: Till, second_till:
     """A payment that ends on another node is seen by looking again."""
     row = await till.prompt()
     waiting = asyncio.ensure_future(till.cashier.wait(row.id, 10**12))
-    await asyncio.sleep(0.02)
+    while not till.notices.watched(row.id):  # noqa: ASYNC110 - no event says so
+        await asyncio.sleep(0)
     await second_till.call_back(row)
     assert (await asyncio.wait_for(waiting, 5)).status == "completed"
 

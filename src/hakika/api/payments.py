@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from hakika.api.access import Caller, bearer, require_key
 from hakika.api.problems import RequestTooLarge, document
 from hakika.api.shapes import (
+    NO_CONTROLS,
     PAYMENT_EXAMPLE,
     AccountName,
     Cancellation,
@@ -114,6 +115,43 @@ def read_language(accept_language: Annotated[str, Header(max_length=200)] = "en"
 
 
 Language = Annotated[str, Depends(read_language)]
+
+
+def read_search(
+    caller: ApiKey,
+    reference: Reference | None = None,
+    phone: PhoneText | None = None,
+    receipt: Annotated[str | None, Query(pattern=RECEIPT_PATTERN)] = None,
+    checkout_request_id: DarajaId | None = None,
+    status: Status | None = None,
+    account: AccountName | None = None,
+    amount: Annotated[int | None, Query(ge=1, le=250_000)] = None,
+    account_reference: Annotated[str | None, Query(max_length=12, pattern=NO_CONTROLS)] = None,
+    merchant_request_id: DarajaId | None = None,
+    created_after: datetime | None = None,
+    created_before: datetime | None = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: Annotated[str | None, Query(pattern=f"^{PAYMENT_ID.pattern}$")] = None,
+) -> Search:
+    """FastAPI's dependency: what the caller looks for, among the payments that its key opens."""
+    return Search(
+        reference=read_text("reference", reference, REFERENCE_LENGTH) if reference else None,
+        phone=read_phone(phone) if phone else None,
+        receipt=receipt.upper() if receipt else None,
+        checkout_request_id=checkout_request_id,
+        status=status,
+        account=account,
+        mode=caller.mode or None,
+        amount=amount,
+        account_reference=account_reference,
+        merchant_request_id=merchant_request_id,
+        created_after_ms=_milliseconds(created_after),
+        created_before_ms=_milliseconds(created_before),
+        limit=limit,
+        cursor=cursor,
+    )
+
+
 PaymentId = Annotated[str, Depends(read_id)]
 
 
@@ -155,41 +193,11 @@ async def register_payment(
 
 @router.get("", responses={200: {"model": PaymentList}, **document(*EVERYWHERE, InvalidPhone)})
 async def list_payments(
-    cashier: Verbs,
-    caller: ApiKey,
-    language: Language,
-    reference: Reference | None = None,
-    phone: PhoneText | None = None,
-    receipt: Annotated[str | None, Query(pattern=RECEIPT_PATTERN)] = None,
-    checkout_request_id: DarajaId | None = None,
-    status: Status | None = None,
-    account: AccountName | None = None,
-    amount: Annotated[int | None, Query(ge=1, le=250_000)] = None,
-    account_reference: Annotated[str | None, Query(max_length=12, pattern=NO_CONTROLS)] = None,
-    merchant_request_id: DarajaId | None = None,
-    created_after: datetime | None = None,
-    created_before: datetime | None = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    cursor: Annotated[str | None, Query(pattern=f"^{PAYMENT_ID.pattern}$")] = None,
+    cashier: Verbs, search: Annotated[Search, Depends(read_search)], language: Language
 ) -> Response:
     """Find payments, newest first."""
-    search = Search(
-        reference=read_text("reference", reference, REFERENCE_LENGTH) if reference else None,
-        phone=read_phone(phone) if phone else None,
-        receipt=receipt.upper() if receipt else None,
-        checkout_request_id=checkout_request_id,
-        status=status,
-        account=account,
-        mode=caller.mode or None,
-        amount=amount,
-        account_reference=account_reference,
-        merchant_request_id=merchant_request_id,
-        created_after_ms=_milliseconds(created_after),
-        created_before_ms=_milliseconds(created_before),
-        limit=limit + 1,
-        cursor=cursor,
-    )
-    rows = list(await cashier.find(search))
+    limit = search.limit
+    rows = list(await cashier.find(search._replace(limit=limit + 1)))
     page, more = rows[:limit], len(rows) > limit
     data = b",".join(encode(row, language) for row in page)
     next_cursor = msgspec.json.encode(page[-1].id if more else None)

@@ -68,6 +68,7 @@ ACCOUNT_EXAMPLE: dict[str, Any] = {
     "id": "acc_01m2x5g1v7k3m9p5r1t7w3z9b5",
     "object": "account",
     "name": "westlands",
+    "mode": "test",
     "environment": "sandbox",
     "shortcode": "174379",
     "till": None,

@@ -1,5 +1,7 @@
 """Whether a request for money may be stored, and the row that it becomes."""
 
+from typing import Any
+
 from hakika.domain.errors import PayerBusy, ReferenceInUse, RepeatedTooSoon
 from hakika.domain.payment import PAID
 from hakika.domain.schedule import PROMPT_LIFE_MS, SAME_AMOUNT_APART_MS
@@ -48,6 +50,33 @@ def share_reference(tx: Transaction, row: PaymentRow) -> PaymentRow:
     return row._replace(holds_reference=claim_reference(tx, row.account, row.reference, row.id) == row.id)
 
 
+_UNTOLD: dict[str, Any] = {
+    "facts": "{}",
+    "status": "pending",
+    "stage": "queued",
+    "receipt": "",
+    "amount_received": 0,
+    "code": "",
+    "confirmed_by": "",
+    "paid_at_ms": 0,
+    "payer_phone": "",
+    "flags": "[]",
+    "checkout_request_id": None,
+    "merchant_request_id": "",
+    "holds_reference": False,
+    "frozen": "",
+    "sequence": 1,
+    "sending_at_ms": 0,
+    "prompted_at_ms": 0,
+    "called_back_at_ms": 0,
+    "queried_at_ms": 0,
+    "queries": 0,
+    "final_at_ms": 0,
+    "awaited_until_ms": 0,
+}
+"""What is known of a payment of which nobody has told anything yet."""
+
+
 def open_payment(order: Order, account: Account, now_ms: int, entropy: Entropy, *, verified: bool) -> PaymentRow:
     """The row of a new payment, due now. `verified`: its amount is what we ask, not what somebody says."""
     return PaymentRow(
@@ -65,29 +94,8 @@ def open_payment(order: Order, account: Account, now_ms: int, entropy: Entropy, 
         token=make_token(entropy),
         client_secret=make_secret("pcs", entropy),
         created_at_ms=now_ms,
-        facts="{}",
-        status="pending",
-        stage="queued",
-        receipt="",
-        amount_received=0,
-        code="",
-        confirmed_by="",
-        paid_at_ms=0,
-        payer_phone="",
-        flags="[]",
-        checkout_request_id=None,
-        merchant_request_id="",
-        holds_reference=False,
-        frozen="",
-        sequence=1,
+        **_UNTOLD,
         updated_at_ms=now_ms,
-        sending_at_ms=0,
-        prompted_at_ms=0,
-        called_back_at_ms=0,
-        queried_at_ms=0,
-        queries=0,
-        final_at_ms=0,
-        awaited_until_ms=0,
         due_at_ms=now_ms,
     )
 

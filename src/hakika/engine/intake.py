@@ -61,18 +61,20 @@ def stamp_trust(case: Case, piece: Evidence, around: Surroundings) -> Evidence:
         return piece
     expected = around.shortcodes.get(case.row.account)
     if reading.trusted and piece.origin.shortcode and expected and piece.origin.shortcode not in expected:
-        return _distrust(piece, reading, "shortcode_mismatch")
+        return _distrust(piece, reading, flags=("shortcode_mismatch",))
     if reading.trusted and piece.token == case.row.token:
         return piece
     return _distrust(piece, reading)
 
 
-def _distrust(piece: Evidence, reading: said.CallbackReceived | said.CallbackUnreadable, *flags: str) -> Evidence:
+def _distrust(
+    piece: Evidence, reading: said.CallbackReceived | said.CallbackUnreadable, flags: tuple[str, ...] = ()
+) -> Evidence:
     # A claim is another piece than the same bytes believed: whichever came first, the other is no copy of it.
     return msgspec.structs.replace(
         piece,
         reading=msgspec.structs.replace(reading, trusted=False, flags=(*reading.flags, *flags)),
-        identity=":".join((piece.identity, "claim", *flags)),
+        identity=f"{piece.identity}:claim" + "".join(f":{flag}" for flag in flags),
     )
 
 

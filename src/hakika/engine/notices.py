@@ -29,6 +29,10 @@ class Notices:
             if not self._waiting[payment_id]:
                 del self._waiting[payment_id]
 
+    def watched(self, payment_id: str) -> bool:
+        """Whether somebody waits for that payment."""
+        return payment_id in self._waiting
+
     def listen(self, listener: Listener) -> None:
         """Call `listener` with every payment that changed."""
         self._listeners.append(listener)
