@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-from hakika.config import NOWHERE, SANDBOX_PASSKEY, Environment, Settings, check_credentials, read_settings
+from hakika.config import (
+    NOWHERE,
+    SANDBOX_PASSKEY,
+    Environment,
+    Settings,
+    check_credentials,
+    parse_settings,
+    read_settings,
+)
 from hakika.domain.errors import SettingError
 from hakika.main import build_house, sync_default_account
 from hakika.serving.settings import docs, names_of
@@ -191,3 +199,10 @@ def test_every_command_is_explained() -> None:
         section = page.partition(f"## `hakika {listed.name}`\n")[2].partition("\n## ")[0]
         assert all(example in section for example in listed.examples)
         assert all(f"`{name}`" in section for option in listed.options for name in option.names)
+
+
+def test_a_secret_of_the_wrong_kind_is_not_shown() -> None:
+    """A key that a TOML file gives as a number is named, and not repeated."""
+    with pytest.raises(SettingError) as refused:
+        parse_settings(api_key=1234567890)
+    assert "1234567890" not in str(refused.value)

@@ -175,7 +175,8 @@ def parse_settings(**given: object) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "settings"
-        raise SettingError(name, f"{first['msg']} (it is {first.get('input')!r}).", "See docs/settings.md.") from None
+        shown = "" if "KEY" in name or "SECRET" in name else f" (it is {first.get('input')!r})"
+        raise SettingError(name, f"{first['msg']}{shown}.", "See docs/settings.md.") from None
 
 
 def check_settings(settings: Settings) -> None:

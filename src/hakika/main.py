@@ -147,7 +147,7 @@ def build_server(settings: Settings, own_origin: str = "", local_key: str = "") 
     @contextlib.asynccontextmanager
     async def live(app: FastAPI) -> AsyncIterator[None]:
         async with open_client(house.clock, house.tokens) as daraja:
-            house.ledger.know_shortcodes(house.accounts.shortcodes())
+            house.ledger.know_shortcodes(house.accounts.shortcodes)
             app.state.cashier, app.state.worker = house.hire(daraja, own_origin)
             tasks = [asyncio.create_task(app.state.worker.run()), asyncio.create_task(keep_house(house))]
             gc.collect()
@@ -186,7 +186,6 @@ async def keep_house(house: House) -> None:
                 tidied_at_ms = house.clock()
                 await house.store.write(lambda tx: thin_quarantine(tx, QUARANTINE_KEPT))
                 await house.store.write(lambda tx: forget_idempotency_keys(tx, house.clock() - DAY_MS))
-                house.ledger.know_shortcodes(house.accounts.shortcodes())
         except StoreUnavailable as error:
             log.warning("housekeeping_waits", error=str(error))
         except Exception as error:

@@ -184,7 +184,7 @@ async def open_house(settings: Settings, clock: StillClock | None = None) -> Asy
     """Put a house together as main.build_server does, with our clock and Daraja, and nothing that runs by itself."""
     house = build_house(settings, clock or StillClock())
     await house.store.write(lambda tx: sync_default_account(house, tx))
-    house.ledger.know_shortcodes(house.accounts.shortcodes())
+    house.ledger.know_shortcodes(house.accounts.shortcodes)
     daraja = ScriptedDaraja(house.clock)
     cashier, worker = house.hire(daraja, "")
     worker.beat_at_ms = house.clock()

@@ -104,6 +104,13 @@ async def _(hakika: Open, _: pytest.MonkeyPatch) -> httpx2.Response:
     return await hakika.api.post(f"/v1/payments/{payment['id']}/cancel")
 
 
+@provokes("already_ended")
+async def _(hakika: Open, _: pytest.MonkeyPatch) -> httpx2.Response:
+    payment = await hakika.ask()
+    await hakika.api.post(f"/v1/payments/{payment['id']}/cancel")
+    return await hakika.api.post(f"/v1/payments/{payment['id']}/cancel")
+
+
 @provokes("cannot_query")
 async def _(hakika: Open, _: pytest.MonkeyPatch) -> httpx2.Response:
     payment = await hakika.ask()

@@ -189,7 +189,7 @@ def test_an_operators_word_without_a_server(machine: Machine) -> None:
     code, payment = machine.ask("resolve", "A-1", "reversed", "--reason", "sent back", **account)
     assert (code, payment["status"]) == (0, "reversed")
     assert machine.ask("query", "A-1", **account)[1]["status"] == "reversed"
-    assert machine.ask("cancel", "A-1", **account)[1]["code"] == "cannot_cancel"
+    assert machine.ask("cancel", "A-1", **account)[1]["code"] == "already_ended"
     assert machine.ask("status", "A-1", "--timeline", **account)[1]["timeline"][-1]["kind"] == "payment.reversed"
     assert machine.ask("verify", **account)[0] == 0
 

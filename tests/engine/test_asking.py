@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from hakika.domain.errors import (
+    AlreadyEnded,
     AlreadyRegistered,
     CannotCancel,
     IdempotencyKeyInFlight,
@@ -247,9 +248,12 @@ async def sent(till: Till) -> list[str]:
 
 async def test_what_was_sent_cannot_be_called_off(till: Till, sent: list[str]) -> None:
     """Once the prompt may be on the phone, M-Pesa has no recall."""
-    for payment_id in sent:
+    prompted, unsure, completed = sent
+    for payment_id in (prompted, unsure):
         with pytest.raises(CannotCancel):
             await till.cashier.cancel(payment_id)
+    with pytest.raises(AlreadyEnded):
+        await till.cashier.cancel(completed)
 
 
 async def test_what_does_not_exist_is_not_found(till: Till) -> None:

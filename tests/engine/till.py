@@ -206,7 +206,7 @@ class Till:
     async def load(self) -> None:
         """Read the accounts, as a worker does now and then."""
         await self.store.read(self.accounts.load)
-        self.ledger.know_shortcodes(self.accounts.shortcodes())
+        self.ledger.know_shortcodes(self.accounts.shortcodes)
 
     async def close(self) -> None:
         """Let go of the store."""

@@ -93,7 +93,6 @@ def _refuse_other_mode(caller: Caller, environment: str) -> None:
 
 async def _reload(accounts: Accounts, ledger: Ledger) -> None:
     await ledger.store.read(accounts.load)
-    ledger.know_shortcodes(accounts.shortcodes())
 
 
 def _show(account: Account, ledger: Ledger) -> dict[str, object]:

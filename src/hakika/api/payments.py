@@ -29,6 +29,7 @@ from hakika.api.shapes import (
     WaitSeconds,
 )
 from hakika.domain.errors import (
+    AlreadyEnded,
     AlreadyRegistered,
     BudgetSpent,
     CannotCancel,
@@ -244,7 +245,9 @@ async def query_payment(payment_id: PaymentId, cashier: Verbs, language: Languag
     return _show(await cashier.query(payment_id), language)
 
 
-@router.post("/{payment_id}/cancel", responses={200: PAYMENT, **document(*EVERYWHERE, NotFound, CannotCancel)})
+@router.post(
+    "/{payment_id}/cancel", responses={200: PAYMENT, **document(*EVERYWHERE, NotFound, CannotCancel, AlreadyEnded)}
+)
 async def cancel_payment(
     payment_id: PaymentId, cashier: Verbs, language: Language, body: Cancellation | None = None
 ) -> Response:

@@ -144,7 +144,7 @@ class Direct:
         house = build_house(self._settings)
         try:
             await house.store.read(house.accounts.load)
-            house.ledger.know_shortcodes(house.accounts.shortcodes())
+            house.ledger.know_shortcodes(house.accounts.shortcodes)
             async with open_client(house.clock, house.tokens) as daraja:
                 yield house.hire(daraja, "")[0]
         finally:

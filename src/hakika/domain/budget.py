@@ -94,10 +94,5 @@ def shrink(budget: Budget, now_ms: int) -> Budget:
     )
 
 
-def next_call_at(budget: Budget, now_ms: int) -> int:
-    """When a call may next be granted, at the latest."""
-    return now_ms + int(MINUTE_MS / max(budget.rate * QUERY_SHARE, 0.1) / 4)
-
-
 def _burst(rate: float) -> float:
     return max(1.0, rate * BURST_MS / MINUTE_MS)

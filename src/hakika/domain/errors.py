@@ -144,6 +144,15 @@ class CannotCancel(Conflict):
     cure = "Wait for the outcome; the prompt ends by itself in about a minute."
 
 
+class AlreadyEnded(Conflict):
+    """The payment has ended: read it, its status says how."""
+
+    code = "already_ended"
+    title = "The payment has ended already"
+    money = "As the payment's status says; this request changed nothing."
+    cure = "Read the payment."
+
+
 class CannotQuery(Conflict):
     """There is no CheckoutRequestID to ask Daraja about."""
 

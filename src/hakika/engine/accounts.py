@@ -68,11 +68,15 @@ class Accounts:
     def __init__(self, store: Store, vault: Vault, clock: Callable[[], int], entropy: Entropy) -> None:
         self._store, self._vault, self._clock, self._entropy = store, vault, clock, entropy
         self._known: dict[str, Account] = {}
+        self._shortcodes: dict[str, frozenset[str]] = {}
 
     def load(self, tx: Transaction) -> Sequence[Account]:
         """Read all accounts anew."""
         accounts = [self._open(row) for row in list_accounts(tx)]
         self._known = {account.id: account for account in accounts}
+        self._shortcodes = {
+            account.id: frozenset({account.shortcode.shortcode, account.shortcode.till} - {""}) for account in accounts
+        }
         return accounts
 
     def known(self) -> Sequence[Account]:
@@ -108,11 +112,8 @@ class Accounts:
         return default[0]
 
     def shortcodes(self) -> dict[str, frozenset[str]]:
-        """Account → the shortcodes that its callbacks may name."""
-        return {
-            account.id: frozenset({account.shortcode.shortcode, account.shortcode.till} - {""})
-            for account in self._known.values()
-        }
+        """Account → the shortcodes that its callbacks may name, as last read."""
+        return self._shortcodes
 
     def add(self, tx: Transaction, new: NewAccount) -> Account:
         """Store a new account. Raises AccountExists."""

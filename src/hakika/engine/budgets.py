@@ -22,7 +22,8 @@ class Budgets:
     def grant(self, tx: Transaction, account_id: str, pushes: int, queries: int) -> Grant:
         """Spend as many of the wanted calls as there is room for."""
         budget, grant = spend(self.read(tx, account_id), pushes, queries)
-        write_budget(tx, account_id, _ENCODE(budget).decode())
+        if grant.pushes or grant.queries:  # a round that was granted nothing costs no write
+            write_budget(tx, account_id, _ENCODE(budget).decode())
         return grant
 
     def read(self, tx: Transaction, account_id: str) -> Budget:

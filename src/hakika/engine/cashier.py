@@ -13,6 +13,7 @@ from functools import partial
 import msgspec
 
 from hakika.domain.errors import (
+    AlreadyEnded,
     AlreadyRegistered,
     BudgetSpent,
     CannotCancel,
@@ -263,4 +264,6 @@ class Cashier:
 def _judge_cancel(row: PaymentRow, facts: Facts) -> HakikaError | None:
     if row.status == "pending" and facts.push[1] in {Push.NONE, Push.REFUSED}:
         return None
-    return CannotCancel(f"{row.id} is {row.status if row.status != 'pending' else row.stage}.", payment=row.id)
+    if row.status not in {"pending", "unresolved"}:
+        return AlreadyEnded(f"{row.id} is {row.status}.", payment=row.id)
+    return CannotCancel(f"{row.id} is {row.status}, {row.stage}.", payment=row.id)

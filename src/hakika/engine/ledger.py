@@ -42,13 +42,13 @@ class Ledger:
         self.store, self.notices, self.health = store, notices, health
         self.statements = Statements(store.dialect)
         self._clock, self._entropy = clock, entropy
-        self._shortcodes: Mapping[str, frozenset[str]] = {}
+        self._shortcodes: Callable[[], Mapping[str, frozenset[str]]] = dict
         self._waiting: deque[_Waiting] = deque()
         self._committer: asyncio.Task[None] | None = None
         self._batch: list[_Waiting] | None = None  # being taken, perhaps in a thread of the store's
         self._taking = Lock()
 
-    def know_shortcodes(self, shortcodes: Mapping[str, frozenset[str]]) -> None:
+    def know_shortcodes(self, shortcodes: Callable[[], Mapping[str, frozenset[str]]]) -> None:
         """Set which shortcodes each account's callbacks may name."""
         self._shortcodes = shortcodes
 
@@ -56,7 +56,7 @@ class Ledger:
         """What folding needs to know besides the database, now."""
         now_ms = self._clock()
         event_ids = count_ids("evt", now_ms, self._entropy)
-        return Surroundings(now_ms, event_ids, self.health.arrive, self._shortcodes)
+        return Surroundings(now_ms, event_ids, self.health.arrive, self._shortcodes())
 
     async def record(self, evidence: Evidence) -> Recorded:
         """Fold one piece of evidence in; answered when it is durable.

@@ -139,7 +139,9 @@ class PostgresStore:
 
     def __init__(self, url: str) -> None:
         self.url, self.dialect = url, PostgresDialect()
-        self._engine = create_engine(url, pool_size=CONNECTIONS, max_overflow=0, pool_pre_ping=True)
+        self._engine = create_engine(
+            url, pool_size=CONNECTIONS, max_overflow=0, pool_pre_ping=True, hide_parameters=True
+        )
         self._threads = ThreadPoolExecutor(CONNECTIONS, "store")
         self._closed = False
 

@@ -32,7 +32,7 @@ Job = Callable[[Transaction], T]
 
 BUSY_TIMEOUT_MS = 10_000  # another process (a migration, `hakika verify`) may hold the file for a moment
 READERS = 4
-JOBS_A_COMMIT = 512
+JOBS_A_COMMIT = 64  # they run in the event loop: more would hold it for too long
 
 
 class SqliteDialect:
@@ -104,7 +104,9 @@ def _run_lookup(cursor: Cursor, sql: str, keys: Sequence[str]) -> list[Values]:
 
 def _engine(url: str, *, pooled: bool) -> Engine:
     pool: dict[str, Any] = {"poolclass": QueuePool, "pool_size": READERS} if pooled else {"poolclass": NullPool}
-    engine = create_engine(url, connect_args={"check_same_thread": False, "isolation_level": None}, **pool)
+    engine = create_engine(
+        url, connect_args={"check_same_thread": False, "isolation_level": None}, hide_parameters=True, **pool
+    )
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: sqlite3.Connection, _: object) -> None:
