@@ -147,7 +147,7 @@ class Ledger:
 
 def _summary(told: list[Recorded]) -> list[str]:
     """`pay_…:completed` for each payment whose status changed: one log line a batch, not one a payment."""
-    return [f"{one.payment.id}:{one.event.type.partition('.')[2]}" for one in told if one.payment and one.event]
+    return [f"{one.payment.id}:{one.event.type[8:]}" for one in told if one.payment and one.event]
 
 
 def _settle(taken: list[_Waiting], recorded: list[Recorded | HakikaError]) -> None:

@@ -6,17 +6,18 @@ Rows are locked in id order with FOR NO KEY UPDATE, so that two nodes never wait
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import msgspec
 import psycopg
-from sqlalchemy import Connection, String, Text, cast, create_engine, func, select, text, update
+from sqlalchemy import Connection, Engine, String, Text, cast, create_engine, event, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSON
 from sqlalchemy.dialects.postgresql import dialect as postgres_dialect
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.schema import Column, Table
 from sqlalchemy.sql import ClauseElement, ColumnElement, Select, bindparam, column, literal_column
@@ -30,6 +31,7 @@ Job = Callable[[Transaction], T]
 
 CONNECTIONS = 8
 TRIES = 4
+PING_AFTER_S = 1.0
 _TRY_AGAIN = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 _DIALECT: Any = postgres_dialect(paramstyle="format")  # type: ignore[no-untyped-call]
 
@@ -75,8 +77,12 @@ class PostgresDialect:
         compiled: Any = statement.compile(dialect=_DIALECT)
         return Fixed(str(compiled), tuple(compiled.positiontup))
 
-    def for_update(self, statement: Select[Any], *, skip_locked: bool = False) -> Select[Any]:
+    def for_update(
+        self, statement: Select[Any], *, in_order_of: Column[Any] | None = None, skip_locked: bool = False
+    ) -> Select[Any]:
         """Lock what is read; NO KEY, because nothing refers to our keys."""
+        if in_order_of is not None:
+            statement = statement.order_by(in_order_of)
         return statement.with_for_update(key_share=True, skip_locked=skip_locked)
 
     def lock_name(self, connection: Connection, name: str) -> None:
@@ -139,9 +145,8 @@ class PostgresStore:
 
     def __init__(self, url: str) -> None:
         self.url, self.dialect = url, PostgresDialect()
-        self._engine = create_engine(
-            url, pool_size=CONNECTIONS, max_overflow=0, pool_pre_ping=True, hide_parameters=True
-        )
+        self._engine = create_engine(url, pool_size=CONNECTIONS, max_overflow=0, hide_parameters=True)
+        _ping_after_idling(self._engine)
         self._threads = ThreadPoolExecutor(CONNECTIONS, "store")
         self._closed = False
 
@@ -179,6 +184,23 @@ class PostgresStore:
         self._closed = True
         await asyncio.to_thread(self._threads.shutdown)
         self._engine.dispose()
+
+
+def _ping_after_idling(engine: Engine) -> None:
+    """Ask a connection whether it still lives, but not one that was used a moment ago: that is the hot path."""
+
+    @event.listens_for(engine, "checkin")
+    def note(_: object, record: Any) -> None:
+        record.info["idle_since_s"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ping(connection: Any, record: Any, _: object) -> None:
+        if time.monotonic() - record.info.get("idle_since_s", time.monotonic()) < PING_AFTER_S:
+            return
+        try:
+            connection.execute("SELECT 1")
+        except psycopg.Error as error:
+            raise DisconnectionError from error
 
 
 class _TryAgain(StoreUnavailable):

@@ -70,8 +70,14 @@ class SqliteDialect:
         compiled: Any = statement.compile(dialect=sqlite_dialect())
         return Fixed(str(compiled), tuple(compiled.positiontup))
 
-    def for_update(self, statement: Select[Any], *, skip_locked: bool = False) -> Select[Any]:  # noqa: ARG002
-        """Nothing to lock: there is one writer."""
+    def for_update(
+        self,
+        statement: Select[Any],
+        *,
+        in_order_of: Column[Any] | None = None,  # noqa: ARG002
+        skip_locked: bool = False,  # noqa: ARG002
+    ) -> Select[Any]:
+        """Nothing to lock, so nothing to order: there is one writer."""
         return statement
 
     def lock_name(self, connection: Connection, name: str) -> None:

@@ -68,8 +68,10 @@ class Dialect(Protocol):
     def fix(self, statement: ClauseElement) -> Fixed:
         """Compile a statement once and for all."""
 
-    def for_update(self, statement: Select[Any], *, skip_locked: bool = False) -> Select[Any]:
-        """Lock what is read, where rows can be locked."""
+    def for_update(
+        self, statement: Select[Any], *, in_order_of: Column[Any] | None = None, skip_locked: bool = False
+    ) -> Select[Any]:
+        """Lock what is read, where rows can be locked, and then in that order."""
 
     def lock_name(self, connection: Connection, name: str) -> None:
         """Keep others who lock the same name waiting until this transaction ends."""
