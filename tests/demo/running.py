@@ -34,7 +34,7 @@ class Demo:
     @property
     def api_key(self) -> str:
         """The key that it printed."""
-        found = re.search(r"hk_[0-9a-f]+", self.printed)
+        found = re.search(r"hk_test_[0-9a-f]+", self.printed)
         assert found, self.printed
         return found[0]
 

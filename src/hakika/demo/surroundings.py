@@ -19,7 +19,7 @@ class PortTaken(OSError):
 
 def make_api_key() -> str:
     """Make a key for one demo."""
-    return f"hk_{secrets.token_hex(16)}"
+    return f"hk_test_{secrets.token_hex(16)}"
 
 
 def listen(host: str, port: int) -> socket.socket:
