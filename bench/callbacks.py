@@ -111,7 +111,7 @@ def _running(server: Server) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         server.command,
         env=environment,
-        stderr=subprocess.DEVNULL if not os.environ.get("BENCH_SHOW") else None,
+        stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
     try:

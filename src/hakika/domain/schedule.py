@@ -1,9 +1,9 @@
 """Every delay, with its reason. Times are milliseconds; names end in their unit.
 
-retry_at       when to send again what was surely not processed
-first_query_at when to ask Daraja for the first time
-next_query_at  when to ask again
-give_up_at     when every automatic means is used up
+resend_at       when to send again what was surely not processed
+next_query_at   when to ask Daraja, the first time and again
+give_up_at      when every automatic means is used up
+is_last_word    whether one decline is then conclusive
 """
 
 SECOND_MS = 1_000
