@@ -185,8 +185,9 @@ async def test_a_dead_committer_fails_its_waiters(till: Till) -> None:
     waiting = asyncio.ensure_future(till.call_back(row))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert till.ledger._committer is not None
-    till.ledger._committer.cancel()
+    assert till.ledger._committers
+    for committer in till.ledger._committers:
+        committer.cancel()
     with pytest.raises(StoreUnavailable):
         await asyncio.wait_for(waiting, 5)
     assert paid_row(await till.call_back(row, identity="again")).status == "completed"

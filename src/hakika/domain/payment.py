@@ -168,14 +168,14 @@ def _view_paid(
     flags: set[str],
 ) -> View:
     exact = counted[0].amount in {0, asked.amount}
-    receipts = sorted((not proof.paid_at_ms, proof.paid_at_ms, proof.receipt) for proof in counted if proof.receipt)
-    receipt = receipts[0][2] if receipts else ""
+    named = [(not proof.paid_at_ms, proof.paid_at_ms, proof.receipt) for proof in counted if proof.receipt]
+    receipt = min(named)[2] if named else ""
     flags |= _money_flags(asked, facts, proofs, decline)
     if not receipt and exact and len({claim.receipt for claim in facts.claims}) == 1:
         receipt = facts.claims[0].receipt
         flags.add("receipt_claimed")
     names = {proof.receipt for proof in counted}
-    reversal = any(reversal.receipt in names for reversal in facts.reversals)
+    reversal = bool(facts.reversals) and any(reversal.receipt in names for reversal in facts.reversals)
     first = min(counted)
     settled = Status.COMPLETED if exact else Status.MISPAID
     return View(
@@ -240,13 +240,16 @@ def _proves(facts: Facts, proof: Proof) -> bool:
 def _has_mismatch(facts: Facts) -> bool:
     if not facts.checkout_ids:
         return False
-    spoken = {proof.checkout_request_id for proof in facts.proofs}
-    spoken |= {decline.checkout_request_id for decline in facts.declines}
-    spoken |= {answer.checkout_request_id for answer in facts.query_declines}
-    return bool(spoken - {"", *facts.checkout_ids})
+    for said in (facts.proofs, facts.declines, facts.query_declines):
+        for one in said:
+            if not _is_ours(facts, one.checkout_request_id):
+                return True
+    return False
 
 
 def _earliest_decline(facts: Facts) -> Decline | None:
+    if not facts.declines and not facts.query_declines:
+        return None
     conclusive = [decline for decline in facts.declines if facts.lost or _is_ours(facts, decline.checkout_request_id)]
     answers = [answer for answer in facts.query_declines if _is_ours(facts, answer.checkout_request_id)]
     for code in {answer.code for answer in answers}:

@@ -1,8 +1,9 @@
 """The ledger: the one way in. Every change of a payment is evidence recorded here.
 
-`record` queues a piece and waits. The committer takes all that wait (group commit, no timer) and folds them in
-one transaction (`fold.apply`). A batch that raises is rolled back and run again one by one, so that one bad
-piece fails alone; a dead committer never leaves its waiters hanging.
+`record` queues a piece and waits. A committer takes those that wait (group commit, no timer) and folds them in
+one transaction (`fold.apply`); there are as many committers as the store has writers (`store.writers`). A batch
+that raises is rolled back and run again one by one, so that one bad piece fails alone; a dead committer never
+leaves its waiters hanging.
 """
 
 import asyncio
@@ -23,9 +24,23 @@ from hakika.store.opening import Store
 from hakika.store.transaction import Transaction
 
 PIECES_A_BATCH = 512
+PIECES_AT_LEAST = 32
+"""Of more than this that wait, half is taken: while it commits the other half is there to work on. Took a batch
+all that waits, big and small ones would take turns, and the event loop stood idle while the big ones commit."""
+
 log = structlog.get_logger("hakika.ledger")
 
 _Waiting = tuple[Evidence, "asyncio.Future[Recorded]"]
+
+
+class _Batch:
+    """What one committer took. It is filled within the transaction, perhaps in a thread of the store's."""
+
+    __slots__ = ("abandoned", "taken")
+
+    def __init__(self) -> None:
+        self.taken: list[_Waiting] = []
+        self.abandoned = False  # its committer is dead: nobody would answer what it takes
 
 
 class Ledger:
@@ -44,8 +59,7 @@ class Ledger:
         self._clock, self._entropy = clock, entropy
         self._shortcodes: Callable[[], Mapping[str, frozenset[str]]] = dict
         self._waiting: deque[_Waiting] = deque()
-        self._committer: asyncio.Task[None] | None = None
-        self._batch: list[_Waiting] | None = None  # being taken, perhaps in a thread of the store's
+        self._committers: set[asyncio.Task[None]] = set()
         self._taking = Lock()
 
     def know_shortcodes(self, shortcodes: Callable[[], Mapping[str, frozenset[str]]]) -> None:
@@ -66,38 +80,49 @@ class Ledger:
         """
         answer: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
         self._waiting.append((evidence, answer))
-        if self._committer is None or self._committer.done():
-            self._committer = asyncio.create_task(self._commit_waiting())
+        if len(self._committers) < self.store.writers:
+            committer = asyncio.create_task(self._commit_waiting())
+            self._committers.add(committer)
         return await answer
 
     async def _commit_waiting(self) -> None:
-        taken: list[_Waiting] = []
+        batch = _Batch()
         try:
             while self._waiting:
-                self._batch = taken = []
-                recorded = await self._commit(partial(self._apply_waiting, taken), taken)
+                batch = _Batch()
+                recorded = await self._commit(partial(self._apply_waiting, batch), batch.taken)
                 if recorded is None:
-                    await self._commit_one_by_one(taken)
+                    await self._commit_one_by_one(batch.taken)
                     continue
-                _settle(taken, recorded)
+                _settle(batch.taken, recorded)
                 self._announce(recorded)
         finally:
-            # Whatever ends this task, nobody who waits is left hanging.
-            with self._taking:
-                self._batch = None
-                left = (*taken, *self._waiting)
-                self._waiting.clear()
-            for _, answer in left:
-                if not answer.done():
-                    answer.set_exception(StoreUnavailable("The ledger stopped."))
+            self._leave(batch)
 
-    def _apply_waiting(self, taken: list[_Waiting], tx: Transaction) -> list[Recorded | HakikaError]:
+    def _leave(self, batch: _Batch) -> None:
+        """Whatever ends a committer, nobody who waits is left hanging."""
+        committer = asyncio.current_task()
+        if committer:
+            self._committers.discard(committer)
+        with self._taking:
+            batch.abandoned = True
+            left = list(batch.taken)
+            if not self._committers:
+                left += self._waiting
+                self._waiting.clear()
+        for _, answer in left:
+            if not answer.done():
+                answer.set_exception(StoreUnavailable("The ledger stopped."))
+
+    def _apply_waiting(self, batch: _Batch, tx: Transaction) -> list[Recorded | HakikaError]:
         # What waits is taken as late as possible: whatever came while the last commit ran goes along.
         with self._taking:
-            if taken is not self._batch:  # its committer is dead: nobody would answer what it takes
+            if batch.abandoned:
                 raise StoreUnavailable("The ledger stopped.")
-            taken += [self._waiting.popleft() for _ in range(min(len(self._waiting), PIECES_A_BATCH - len(taken)))]
-        return apply(tx, self.statements, self.surroundings(), [evidence for evidence, _ in taken])
+            waiting = len(self._waiting)
+            fair = min(waiting, max(PIECES_AT_LEAST, waiting // 2), PIECES_A_BATCH - len(batch.taken))
+            batch.taken += [self._waiting.popleft() for _ in range(fair)]
+        return apply(tx, self.statements, self.surroundings(), [evidence for evidence, _ in batch.taken])
 
     def _apply_one(self, evidence: Evidence, tx: Transaction) -> list[Recorded | HakikaError]:
         return apply(tx, self.statements, self.surroundings(), [evidence])

@@ -16,6 +16,7 @@ class Store(Protocol):
     """
 
     url: str
+    writers: int  # how many transactions it is worth having under way at once
 
     @property
     def dialect(self) -> Dialect:

@@ -1,7 +1,7 @@
 """Payments: their rows, how they are found, locked and written."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Select, insert, select, update
 
@@ -53,6 +53,9 @@ class PaymentRow(NamedTuple):
 
 
 COLUMNS = tuple(table.columns)
+ASKED: Final = 14
+"""How many columns, the first, say what was asked: they never change."""
+assert COLUMNS[ASKED] is table.c.facts
 
 # Written with each piece of evidence. The CheckoutRequestID is not among them: rewriting its indexes for each
 # callback would cost a tenth of the hot path, and it changes once in a payment's life.

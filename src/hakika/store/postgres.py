@@ -143,6 +143,8 @@ def _run_lookup(cursor: Cursor, sql: str, keys: Sequence[str]) -> list[Values]:
 class PostgresStore:
     """The store on PostgreSQL."""
 
+    writers = 2  # while one waits for the database, the other folds
+
     def __init__(self, url: str) -> None:
         self.url, self.dialect = url, PostgresDialect()
         self._engine = create_engine(url, pool_size=CONNECTIONS, max_overflow=0, hide_parameters=True)

@@ -12,6 +12,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ from sqlalchemy.schema import Column, Table
 from sqlalchemy.sql import ClauseElement, ColumnElement, Select, bindparam, literal_column
 
 from hakika.domain.errors import HakikaError, StoreUnavailable
+from hakika.store.checkpoints import PAGES_AT_MOST, Checkpoints
 from hakika.store.transaction import Cursor, Fixed, Lookup, Rows, Transaction, Values, identity_of
 
 T = TypeVar("T")
@@ -122,6 +124,7 @@ def _engine(url: str, *, pooled: bool) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "temp_store=MEMORY",
+            f"wal_autocheckpoint={PAGES_AT_MOST}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -130,6 +133,8 @@ def _engine(url: str, *, pooled: bool) -> Engine:
 
 class SqliteStore:
     """The store on SQLite."""
+
+    writers = 1
 
     def __init__(self, url: str) -> None:
         path = make_url(url).database or ""
@@ -142,6 +147,7 @@ class SqliteStore:
         self._committer: asyncio.Task[None] | None = None
         self._commits = ThreadPoolExecutor(1, "commit")
         self._reads = ThreadPoolExecutor(READERS, "read")
+        self._checkpoints = Checkpoints(partial(sqlite3.connect, self.path))
         self._closed = False
 
     # ── reading ──────────────────────────────
@@ -211,6 +217,7 @@ class SqliteStore:
                     _run_apart(transaction, job, answer, done)
                 loop = asyncio.get_running_loop()
                 await loop.run_in_executor(self._commits, transaction.cursor.execute, "COMMIT")
+                self._checkpoints.consider(_bare(transaction.connection).total_changes)
         except asyncio.CancelledError:
             self._drop_writer()
             raise
@@ -255,6 +262,7 @@ class SqliteStore:
         self._closed = True
         self._drop_writer()
         self._commits.shutdown()
+        self._checkpoints.close()
         self._reads.shutdown()
         self._read_engine.dispose()
 
@@ -291,9 +299,14 @@ def _run_apart(transaction: Transaction, job: Job[Any], answer: asyncio.Future[A
 
 
 def _transaction(connection: Connection, dialect: SqliteDialect) -> Transaction:
+    cursor: Any = _bare(connection).cursor()
+    return Transaction(connection, dialect, cursor)
+
+
+def _bare(connection: Connection) -> sqlite3.Connection:
     bare = connection.connection.dbapi_connection
     assert isinstance(bare, sqlite3.Connection)
-    return Transaction(connection, dialect, bare.cursor())
+    return bare
 
 
 def _is_database_error(error: Exception) -> bool:
