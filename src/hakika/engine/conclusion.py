@@ -21,7 +21,7 @@ from hakika.domain.payment import (
 )
 from hakika.engine.agenda import Hint, plan_next
 from hakika.engine.case import Case, Evidence, Surroundings
-from hakika.engine.representation import encode
+from hakika.engine.representation import encode, mode_of
 from hakika.store.events import EventRow
 from hakika.store.payments import ASKED, PaymentRow
 
@@ -56,7 +56,9 @@ def conclude(case: Case, around: Surroundings) -> None:
 
 def make_event(row: PaymentRow, event_type: str, around: Surroundings) -> EventRow:
     """An event with the payment as it now is; its number comes when it is published."""
-    return EventRow(0, next(around.event_ids), row.id, event_type, row.sequence, around.now_ms, encode(row).decode())
+    snapshot, mode = encode(row).decode(), mode_of(row.environment)
+    event_id = next(around.event_ids)
+    return EventRow(0, event_id, row.id, event_type, row.sequence, around.now_ms, snapshot, mode, row.checkout)
 
 
 def find_broken(before: View, after: View, row: PaymentRow) -> str:

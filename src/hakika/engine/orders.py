@@ -36,6 +36,7 @@ class Order(msgspec.Struct, frozen=True):
     metadata: str
     allow_repeat: bool
     mode: str = ""  # `test` or `live`, as the caller's key is; "" for either
+    checkout: str = ""  # the checkout that this is an attempt of
 
 
 class Registration(msgspec.Struct, frozen=True):

@@ -7,7 +7,19 @@ of their numbers, so a reader that has seen number n will never be shown a small
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Insert, bindparam, cast, insert, literal_column, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Insert,
+    and_,
+    bindparam,
+    cast,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from hakika.store.tables import deliveries, endpoints, event_counter, events
 from hakika.store.transaction import Dialect, Fixed, Rows, Transaction
@@ -23,6 +35,8 @@ class EventRow(NamedTuple):
     sequence: int
     at_ms: int
     snapshot: str
+    mode: str = "test"
+    checkout: str = ""
 
 
 class EventStatements:
@@ -52,11 +66,18 @@ def _owe_deliveries() -> Insert:
     owed = (
         select(events.c.number, endpoints.c.id, literal_column("'waiting'"), literal_column("0"), due_at_ms)
         .select_from(events)
-        .join(endpoints, endpoints.c.active)
+        .join(endpoints, and_(endpoints.c.mode == events.c.mode, _wants()))
         .where(events.c.number.between(bindparam("first"), bindparam("last")))
     )
     into = ["event", "endpoint", "status", "attempts", "due_at_ms"]
     return insert(deliveries).from_select(into, owed)
+
+
+def _wants() -> ColumnElement[bool]:
+    """Whether an endpoint asked for an event's type. Every type, unless it named some; probes only by name."""
+    by_name = endpoints.c.event_types.like(literal_column("'%,' || events.type || ',%'"))
+    every = endpoints.c.event_types == literal_column("''")
+    return or_(and_(every, events.c.type.not_like(literal_column("'test.%'"))), by_name)
 
 
 def list_events(tx: Transaction, payment_id: str) -> list[EventRow]:

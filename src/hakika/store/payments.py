@@ -26,6 +26,7 @@ class PaymentRow(NamedTuple):
     token: str
     client_secret: str
     created_at_ms: int
+    checkout: str
     facts: str
     status: str
     stage: str
@@ -53,7 +54,7 @@ class PaymentRow(NamedTuple):
 
 
 COLUMNS = tuple(table.columns)
-ASKED: Final = 14
+ASKED: Final = 15
 """How many columns, the first, say what was asked: they never change."""
 assert COLUMNS[ASKED] is table.c.facts
 

@@ -81,6 +81,7 @@ payments = Table(
     Column("token", String(64), nullable=False, unique=True),
     Column("client_secret", String(64), nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
+    Column("checkout", String(40), nullable=False, server_default=""),  # the checkout that it is an attempt of
     # what is known, and what it therefore is: written by engine.ledger alone
     Column("facts", Text, nullable=False),
     Column("status", String(16), nullable=False),
@@ -124,6 +125,12 @@ payments = Table(
         sqlite_where=text("receipt <> ''"),
     ),
     Index("ix_payments_checkout", "checkout_request_id"),
+    Index(
+        "ix_payments_attempt",
+        "checkout",
+        postgresql_where=text("checkout <> ''"),
+        sqlite_where=text("checkout <> ''"),
+    ),
 )
 
 evidence = Table(
@@ -185,11 +192,13 @@ events = Table(
     metadata,
     Column("number", RowNumber, primary_key=True, autoincrement=False),
     Column("id", String(40), nullable=False, unique=True),
-    Column("payment", String(40), nullable=False),
+    Column("payment", String(40), nullable=False),  # "" where it is about none
     Column("type", String(40), nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("snapshot", Text, nullable=False),
+    Column("mode", String(8), nullable=False, server_default="test"),
+    Column("checkout", String(40), nullable=False, server_default=""),
     Index("ix_events_payment", "payment", "sequence"),
 )
 
@@ -197,9 +206,22 @@ endpoints = Table(
     "endpoints",
     metadata,
     Column("id", String(40), primary_key=True),
+    Column("mode", String(8), nullable=False, server_default="test"),
     Column("url", Text, nullable=False),
-    Column("active", Boolean, nullable=False),
+    Column("description", Text, nullable=False, server_default=""),
+    # "" is every type but test.*; else ",payment.completed,payment.failed," so that one LIKE finds a type
+    Column("event_types", Text, nullable=False, server_default=""),
+    Column("active", Boolean, nullable=False),  # where it is off, its events are owed and wait
+    Column("off_reason", Text, nullable=False, server_default=""),
+    Column("secret", LargeBinary),  # encrypted
+    Column("old_secret", LargeBinary),  # encrypted; signs beside the new one until…
+    Column("old_secret_until_ms", BigInteger, nullable=False, server_default="0"),
     Column("created_at_ms", BigInteger, nullable=False),
+    # its lane
+    Column("failures", Integer, nullable=False, server_default="0"),  # attempts in a row
+    Column("failing_since_ms", BigInteger, nullable=False, server_default="0"),
+    Column("next_at_ms", BigInteger, nullable=False, server_default="0"),  # nothing is sent before
+    Column("told_at_ms", BigInteger, nullable=False, server_default="0"),  # when the operator was told
 )
 
 deliveries = Table(
@@ -207,16 +229,80 @@ deliveries = Table(
     metadata,
     Column("event", BigInteger, primary_key=True, autoincrement=False),
     Column("endpoint", String(40), primary_key=True),
-    Column("status", String(16), nullable=False),
+    Column("status", String(16), nullable=False),  # waiting, delivered, exhausted
     Column("attempts", Integer, nullable=False),
     Column("due_at_ms", BigInteger),
     Index(
         "ix_deliveries_due",
+        "endpoint",
         "due_at_ms",
         postgresql_where=text("due_at_ms IS NOT NULL"),
         sqlite_where=text("due_at_ms IS NOT NULL"),
     ),
     sqlite_with_rowid=False,
+)
+
+delivery_attempts = Table(
+    "delivery_attempts",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("event", BigInteger, nullable=False),
+    Column("endpoint", String(40), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("took_ms", Integer, nullable=False),
+    Column("status_code", Integer, nullable=False),  # 0: no answer
+    Column("error", Text, nullable=False),
+    Column("answer", LargeBinary),  # its first 4 KiB
+    Index("ix_delivery_attempts_event", "event", "endpoint"),
+    Index("ix_delivery_attempts_endpoint", "endpoint", "id"),
+)
+
+checkouts = Table(
+    "checkouts",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("mode", String(8), nullable=False),
+    Column("account", String(40), nullable=False),
+    Column("reference", String(64), nullable=False),
+    Column("amount", Integer, nullable=False),  # 0: the payer chooses
+    Column("amount_least", Integer, nullable=False),
+    Column("amount_most", Integer, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("return_url", Text, nullable=False),
+    Column("cancel_url", Text, nullable=False),
+    Column("language", String(4), nullable=False),  # "": as the browser says
+    Column("metadata", Text, nullable=False),
+    Column("ask_again", Text, nullable=False),  # JSON: {"times", "within_s"} or {}
+    Column("link", String(40), nullable=False, index=True),  # the link that it was made from, or ""
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("status", String(16), nullable=False),  # open, completed, expired, cancelled
+    Column("payment", String(40), nullable=False),  # the latest attempt, or ""
+    Column("attempts", Integer, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("ended_at_ms", BigInteger, nullable=False),
+    Column("due_at_ms", BigInteger),  # when to expire it or to ask again
+    Index("ix_checkouts_reference", "reference", "created_at_ms"),
+    Index(
+        "ix_checkouts_due",
+        "due_at_ms",
+        postgresql_where=text("due_at_ms IS NOT NULL"),
+        sqlite_where=text("due_at_ms IS NOT NULL"),
+    ),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("mode", String(8), nullable=False),
+    Column("account", String(40), nullable=False),
+    Column("reference", String(64), nullable=False),
+    Column("template", Text, nullable=False),  # JSON: what its checkouts are made with
+    Column("single_use", Boolean, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("used", Integer, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
 )
 
 api_keys = Table(
