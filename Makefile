@@ -20,6 +20,7 @@ demo: .venv/installed ## install, then run server, simulator and shop on http://
 	@exec $(BIN)/hakika demo --port $(PORT)
 
 test: check ## install, then run everything that CI runs: check, then all tests (PYTEST_ARGS=, WORKERS=2)
+	@scripts/install-javascript
 	$(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 check: .venv/installed-dev ## lint, formatting and types
@@ -38,7 +39,7 @@ lock: .venv/installed ## write both lock files anew after a change of dependenci
 	$(LOCK) --group install --group dev --constraint requirements.lock --output-file requirements-dev.lock
 
 clean: ## remove what was installed and cached
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis clients/js/node_modules clients/js/dist
 
 # The stamps keep a second `make demo` from asking the installer anything.
 .venv/installed: requirements.lock pyproject.toml | $(BIN)/python

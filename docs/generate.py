@@ -1,11 +1,14 @@
 """Write into the docs what the code itself knows: the machine's table, its diagram, the codes, settings, commands.
 
+The Python client's error classes are written from the server's, too: it imports nothing of the server's.
+
 python docs/generate.py            rewrites what lies between `<!-- generated: name -->` and `<!-- end: name -->`
 python docs/generate.py --check    changes nothing; exits 1 and names the pages that are stale
 """
 
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -13,11 +16,13 @@ from hakika.api.health import error_kinds
 from hakika.cli.listing import Listed, list_commands
 from hakika.config import Settings
 from hakika.daraja.codes import ALL_CODES, RESULT_CODES, Code, look_up
+from hakika.domain.errors import HakikaError
 from hakika.domain.payment import CANCELLING, DECLINED, EXPIRING, KNOWN_FINAL, SUCCESS, TRANSITIONS, Status
 from hakika.serving.settings import docs as setting_docs
 from hakika.serving.settings import names_of, show_value
 
 HERE = Path(__file__).parent
+CLIENT_CODES = HERE.parent / "src/hakika/client/codes.py"
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end: (?P=name) -->)", re.DOTALL)
 
 WHY = {
@@ -133,6 +138,35 @@ def list_errors() -> str:
     return _table([["status", "codes"], *([str(status), ", ".join(codes[status])] for status in sorted(codes))])
 
 
+def write_client_codes() -> str:
+    """Make the module of the client's error classes: the tree of those that the API answers with, a class for each."""
+    public = set(error_kinds())
+    kinds = [kind for kind in _tree(HakikaError) if public & set(_tree(kind)) and kind is not HakikaError]
+    head = '''"""The API's errors, one class for each code. Written by docs/generate.py from the server's own tree."""
+
+from hakika.client.errors import HakikaError
+'''
+    names = "".join(f'    "{name}",\n' for name in sorted(kind.__name__ for kind in kinds))
+    classes = "\n\n".join(_write_class(kind, coded=kind in public) for kind in kinds)
+    coded = sorted(public & set(kinds), key=lambda kind: kind.code)
+    table = "".join(f'    "{kind.code}": {kind.__name__},\n' for kind in coded)
+    table = f"BY_CODE: dict[str, type[HakikaError]] = {{\n{table}}}\n"
+    return f"{head}\n__all__ = [\n{names}]\n\n\n{classes}\n\n{table}"
+
+
+def _tree(root: type[HakikaError]) -> list[type[HakikaError]]:
+    return [root, *(kind for below in root.__subclasses__() for kind in _tree(below))]
+
+
+def _write_class(kind: type[HakikaError], *, coded: bool) -> str:
+    told = " ".join((kind.__doc__ or kind.title).split())
+    lines = textwrap.wrap(told, 110)
+    doc = f'    """{lines[0]}"""' if len(lines) == 1 else "\n    ".join(['    """' + lines[0], *lines[1:], '"""'])
+    base = next(base for base in kind.__bases__ if issubclass(base, HakikaError))
+    body = f'\n\n    code = "{kind.code}"\n    usual_status = {kind.http_status}' if coded else ""
+    return f"class {kind.__name__}({base.__name__}):\n{doc}{body}\n"
+
+
 def status_of(code: str) -> Status:
     """Name the status that a result code alone brings: pending where it proves and declines nothing."""
     if code == SUCCESS:
@@ -170,13 +204,15 @@ def find_stale() -> Iterable[tuple[Path, str]]:
         fresh = regenerate(page)
         if fresh != page:
             yield path, fresh
+    if (fresh := write_client_codes()) != (CLIENT_CODES.read_text("utf-8") if CLIENT_CODES.exists() else ""):
+        yield CLIENT_CODES, fresh
 
 
 def main(arguments: list[str]) -> int:
     """Rewrite the stale pages, or with --check only name them."""
     stale = list(find_stale())
     for path, fresh in stale:
-        print(f"docs/{path.name}: {'stale' if '--check' in arguments else 'rewritten'}")
+        print(f"{path.relative_to(HERE.parent)}: {'stale' if '--check' in arguments else 'rewritten'}")
         if "--check" not in arguments:
             path.write_text(fresh, encoding="utf-8")
     return 1 if stale and "--check" in arguments else 0

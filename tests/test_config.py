@@ -7,7 +7,6 @@ from sqlalchemy import create_engine
 
 from hakika.config import (
     NOWHERE,
-    SANDBOX_PASSKEY,
     Environment,
     Settings,
     check_credentials,
@@ -15,6 +14,7 @@ from hakika.config import (
     read_settings,
 )
 from hakika.domain.errors import SettingError
+from hakika.domain.sandbox import PUBLIC_PASSKEY
 from hakika.main import build_house, sync_default_account
 from hakika.serving.settings import docs, names_of
 
@@ -68,11 +68,11 @@ def test_the_names_of_others_work_unchanged(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_environment_before_dotenv_before_toml(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first place that has a name wins; names in files may be in either case."""
-    Path("hakika.toml").write_text('mpesa_shortcode = "1"\nMPESA_TILL = "11"\nMPESA_PASSKEY = "toml"\n')
-    Path(".env").write_text("MPESA_SHORTCODE=2\nMPESA_TILL=22\n")
-    given(monkeypatch, MPESA_SHORTCODE="3")
+    Path("hakika.toml").write_text('mpesa_shortcode = "11111"\nMPESA_TILL = "111111"\nMPESA_PASSKEY = "toml"\n')
+    Path(".env").write_text("MPESA_SHORTCODE=22222\nMPESA_TILL=222222\n")
+    given(monkeypatch, MPESA_SHORTCODE="33333")
     settings = read_settings()
-    assert (settings.shortcode, settings.till, settings.passkey) == ("3", "22", "toml")
+    assert (settings.shortcode, settings.till, settings.passkey) == ("33333", "222222", "toml")
 
 
 def test_nothing_secret_is_in_a_repr(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,8 +101,8 @@ def test_production_works_by_queries_alone_when_told(monkeypatch: pytest.MonkeyP
     assert read_settings().callback_origin() == NOWHERE
 
 
-BROKEN = {
-    "sandbox passkey in production": ({**LIVE, "MPESA_PASSKEY": SANDBOX_PASSKEY}, "MPESA_PASSKEY", "sandbox"),
+BROKEN: dict[str, tuple[dict[str, str | None], str, str]] = {
+    "sandbox passkey in production": ({**LIVE, "MPESA_PASSKEY": PUBLIC_PASSKEY}, "MPESA_PASSKEY", "sandbox"),
     "sandbox shortcode in production": ({**LIVE, "MPESA_SHORTCODE": "174379"}, "MPESA_SHORTCODE", "sandbox"),
     "no callback URL in production": ({**LIVE, "CALLBACK_BASE_URL": ""}, "CALLBACK_BASE_URL", "public https"),
     "http callback URL in production": (
@@ -120,6 +120,24 @@ BROKEN = {
         "CALLBACK_BASE_URL",
         "public https",
     ),
+    "a callback URL under its other name": (
+        {**LIVE, "CALLBACK_BASE_URL": None, "MPESA_CALLBACK_URL": "https://10.0.0.7/mpesa/callback"},
+        "MPESA_CALLBACK_URL",
+        "public https",
+    ),
+    **{
+        f"callbacks to {host} in production": (
+            {**LIVE, "CALLBACK_BASE_URL": f"https://{host}"},
+            "CALLBACK_BASE_URL",
+            "public https",
+        )
+        for host in ("0.0.0.0", "192.168.1.7", "169.254.0.1", "[::1]", "[fd00::1]", "127.1", "shop", "shop.local")  # noqa: S104
+    },
+    "a callback URL that is none": ({"CALLBACK_BASE_URL": "https://[::"}, "CALLBACK_BASE_URL", "not a URL"),
+    "a Daraja whose port is none": ({"MPESA_BASE_URL": "https://daraja:port"}, "MPESA_BASE_URL", "not a URL"),
+    "a shortcode in other digits": ({"MPESA_SHORTCODE": "\u0661\u0662\u0663\u0664\u0665"}, "MPESA_SHORTCODE", "digits"),
+    "a till that is none": ({"MPESA_TILL": "12"}, "MPESA_TILL", "digits"),
+    "a budget of nothing": ({"HAKIKA_CALLS_PER_MINUTE": "1e-320"}, "HAKIKA_CALLS_PER_MINUTE", "greater"),
     "http Daraja off loopback": ({"MPESA_BASE_URL": "http://daraja.example"}, "MPESA_BASE_URL", "https"),
     "a Daraja that is no URL": ({"MPESA_BASE_URL": "daraja"}, "MPESA_BASE_URL", "https"),
     "SQLite with several processes": ({"WEB_CONCURRENCY": "2"}, "WEB_CONCURRENCY", "PostgreSQL"),
@@ -141,7 +159,7 @@ BROKEN = {
 def test_a_broken_rule_names_the_setting_the_rule_and_the_cure(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server refuses to start with what money could be lost by."""
     environment, setting, words = BROKEN[case]
-    given(monkeypatch, **environment)
+    given(monkeypatch, **{name: value for name, value in environment.items() if value is not None})
     with pytest.raises(SettingError) as refused:
         read_settings()
     assert refused.value.setting == setting
@@ -181,6 +199,56 @@ def test_the_account_in_the_settings_comes_into_the_database(monkeypatch: pytest
     create_engine("sqlite:///hakika.db").dispose()
 
 
+BROKEN_FILES: dict[str, tuple[str, bytes, str]] = {
+    "TOML that is none": ("hakika.toml", b"mpesa_shortcode = ", "not TOML"),
+    "TOML in another encoding": ("hakika.toml", b'# caf\xe9\nmpesa_shortcode = "600000"', "UTF-8"),
+    "dotenv in another encoding": (".env", b"MPESA_PASSKEY=caf\xe9", "UTF-8"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_FILES)
+def test_a_broken_file_is_named(case: str) -> None:
+    """A file of settings that cannot be read is named, with what is wrong and the cure."""
+    file, content, words = BROKEN_FILES[case]
+    Path(file).write_bytes(content)
+    with pytest.raises(SettingError) as refused:
+        parse_settings()
+    assert refused.value.setting == file
+    assert words in refused.value.rule
+    assert refused.value.remedy
+
+
+def test_another_environment_is_another_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Switching MPESA_ENVIRONMENT puts the account aside and makes another; switching back brings the first back."""
+    seen = []
+    for environment in ("sandbox", "production", "sandbox"):
+        given(monkeypatch, **{**LIVE, "MPESA_ENVIRONMENT": environment})
+        house = build_house(read_settings())
+        house.store.write_now(lambda tx, house=house: sync_default_account(house, tx))  # type: ignore[misc]
+        seen.append({account.name: account for account in house.accounts.known()})
+    first, second, third = seen
+    assert {name: (one.environment, one.active) for name, one in second.items()} == {
+        "default": ("production", True),
+        "default-sandbox": ("sandbox", False),
+    }
+    assert second["default-sandbox"].id == first["default"].id == third["default"].id != second["default"].id
+    assert third["default"].active
+    assert not third["default-production"].active
+
+
+def test_an_account_that_a_person_put_out_of_use_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A restart does not bring `default` back into use."""
+    given(monkeypatch, **LIVE)
+    house = build_house(read_settings())
+    house.store.write_now(lambda tx: sync_default_account(house, tx))
+    house.store.write_now(lambda tx: house.accounts.amend(tx, "default", active=False))
+    given(monkeypatch, MPESA_SHORTCODE="600009")
+    again = build_house(read_settings())
+    again.store.write_now(lambda tx: sync_default_account(again, tx))
+    (account,) = again.accounts.known()
+    assert (account.active, account.shortcode.shortcode) == (False, "600009")
+
+
 def test_every_setting_is_explained() -> None:
     """Each has a line in the model and a row in docs/settings.md, under each of its names."""
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
@@ -206,3 +274,15 @@ def test_a_secret_of_the_wrong_kind_is_not_shown() -> None:
     with pytest.raises(SettingError) as refused:
         parse_settings(api_key=1234567890)
     assert "1234567890" not in str(refused.value)
+
+
+def test_webhooks_may_go_to_networks_and_hosts_that_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks, hosts, or `1` for all; a network that is none is named before the server starts."""
+    monkeypatch.setenv("HAKIKA_WEBHOOK_ALLOW_PRIVATE", "10.0.0.0/8, orders.internal")
+    assert parse_settings().webhook_allow_private == ("10.0.0.0/8", "orders.internal")
+    read_settings()
+    monkeypatch.setenv("HAKIKA_WEBHOOK_ALLOW_PRIVATE", "10.0.0.0/99")
+    with pytest.raises(SettingError, match="HAKIKA_WEBHOOK_ALLOW_PRIVATE"):
+        read_settings()
+    monkeypatch.setenv("HAKIKA_WEBHOOK_ALLOW_PRIVATE", "1")
+    read_settings()

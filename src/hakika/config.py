@@ -5,24 +5,29 @@ Every rule that a combination of settings can break is checked before the server
 """
 
 import ipaddress
+import os
+import re
+import tomllib
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
 from hakika.domain.errors import SettingError
+from hakika.domain.sandbox import find_public
 
-SANDBOX_PASSKEY = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"  # public: daraja.md §4
-SANDBOX_SHORTCODE = "174379"
+DOTENV, TOML = ".env", "hakika.toml"
 SIMULATOR_URL = "http://127.0.0.1:8790"
 NOWHERE = "https://callback.example.invalid"
 """A well-formed origin that leads nowhere: Daraja checks the form, not whether anybody answers (daraja.md §2.3)."""
@@ -33,6 +38,11 @@ SAFARICOM_IPS = (
     "196.201.212.127,196.201.212.138,196.201.212.129,196.201.212.136,196.201.212.74,196.201.212.69,"
     "196.201.212.128,196.201.212.132"
 )
+
+_ORIGIN = r"https?://[^\s/?#@*]+"
+_SHORTCODE = re.compile(r"[0-9]{5,8}")
+_NOT_PUBLIC = ("localhost", "local", "internal", "lan", "home", "intranet")
+"""Names that no public DNS gives to anybody."""
 
 _HOSTS = {
     "simulator": SIMULATOR_URL,
@@ -57,7 +67,7 @@ class Settings(BaseSettings):
     """All settings. Secrets are never shown."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", toml_file="hakika.toml", extra="ignore", populate_by_name=True, case_sensitive=False
+        env_file=DOTENV, toml_file=TOML, extra="ignore", populate_by_name=True, case_sensitive=False
     )
 
     consumer_key: str = Field("", validation_alias=_named("MPESA_CONSUMER_KEY"), repr=False)
@@ -86,6 +96,24 @@ class Settings(BaseSettings):
     """Refuse callbacks from other addresses; they are kept as claims all the same."""
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias=_named("HAKIKA_TRUSTED_PROXIES"))
     """Addresses or networks of proxies whose X-Forwarded-For is believed."""
+    open_compat_routes: str = Field(
+        "", pattern="^(i-know-anyone-can-ring-phones)?$", validation_alias=_named("HAKIKA_OPEN_COMPAT_ROUTES")
+    )
+    """`i-know-anyone-can-ring-phones`: the drop-in routes (docs/compat.md) need no key."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias=_named("HAKIKA_CORS_ORIGINS"))
+    """Sites whose pages may follow a payment with its client_secret: `https://shop.example`, … or `*`."""
+    webhook_allow_private: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), validation_alias=_named("HAKIKA_WEBHOOK_ALLOW_PRIVATE")
+    )
+    """Networks and hosts that webhooks may go to though they are not public; `1` is all of them."""
+    display_name: str = Field("", max_length=64, validation_alias=_named("HAKIKA_DISPLAY_NAME"))
+    """What payers read on the checkout page as the business's name."""
+    return_hosts: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias=_named("HAKIKA_RETURN_HOSTS"))
+    """Hosts to which a checkout may send payers: `shop.example`, …"""
+    return_after_s: float = Field(5, ge=0, le=60, validation_alias=_named("HAKIKA_RETURN_AFTER_S"))
+    """A paid payer is sent back once your endpoints have answered 2xx, or after so many seconds."""
+    public_url: str = Field("", validation_alias=_named("HAKIKA_PUBLIC_URL"))
+    """The origin under which payers find the checkout pages; where empty, the callback's."""
     no_public_url: bool = Field(default=False, validation_alias=_named("HAKIKA_NO_PUBLIC_URL"))
     """Production without a callback URL, on purpose: queries do the work."""
     api_key: str = Field("", validation_alias=_named("HAKIKA_API_KEY"), repr=False)
@@ -96,10 +124,10 @@ class Settings(BaseSettings):
     """Encrypts credentials in the database; made and kept beside it where empty."""
     data_dir: Path = Field(Path(".hakika"), validation_alias=_named("HAKIKA_DATA_DIR"))
     """Where the secret key, the spool and the lock of the server live."""
-    calls_per_minute: float = Field(120, gt=0, le=100_000, validation_alias=_named("HAKIKA_CALLS_PER_MINUTE"))
+    calls_per_minute: float = Field(120, ge=0.1, le=100_000, validation_alias=_named("HAKIKA_CALLS_PER_MINUTE"))
     """The budget of Daraja calls of the account in these settings."""
     queries_per_minute: float | None = Field(
-        None, gt=0, le=100_000, validation_alias=_named("HAKIKA_QUERIES_PER_MINUTE")
+        None, ge=0.1, le=100_000, validation_alias=_named("HAKIKA_QUERIES_PER_MINUTE")
     )
     """The limit on queries within it; 5 in the sandbox unless set."""
     log_format: str = Field("pretty", pattern="^(pretty|json)$", validation_alias=_named("HAKIKA_LOG_FORMAT"))
@@ -111,9 +139,11 @@ class Settings(BaseSettings):
     clock_anchor_ms: int | None = Field(None, validation_alias=_named("HAKIKA_CLOCK_ANCHOR_MS"))
     """Since when it passes so fast, in ms since 1970: a server that is started again keeps its time by it."""
     web_concurrency: int = Field(1, ge=1, validation_alias=_named("WEB_CONCURRENCY"))
-    """Server processes on this machine; SQLite allows one."""
+    """Read because hosts set it: `hakika serve` is one process, and says how to run more. SQLite allows one."""
 
-    @field_validator("allowed_ips", "trusted_proxies", mode="before")
+    @field_validator(
+        "allowed_ips", "trusted_proxies", "cors_origins", "return_hosts", "webhook_allow_private", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -155,6 +185,13 @@ class Settings(BaseSettings):
                 return f"{parts.scheme}://{parts.netloc}"
         return own_origin if own_origin and self.environment is Environment.SIMULATOR else NOWHERE
 
+    def public_origin(self, own_origin: str = "") -> str:
+        """Where payers find us. `own_origin` is where this server listens."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        origin = self.callback_origin(own_origin)
+        return origin if origin != NOWHERE else own_origin
+
 
 def daraja_urls(settings: Settings) -> dict[str, str]:
     """The host of each environment; that of the settings' own may be overridden."""
@@ -172,6 +209,10 @@ def parse_settings(**given: object) -> Settings:
     """Read all settings, without what must fit together. Raises SettingError."""
     try:
         return Settings(**given)  # type: ignore[arg-type]
+    except tomllib.TOMLDecodeError as error:
+        raise SettingError(TOML, f"it is not TOML: {error}.", 'Write lines like MPESA_SHORTCODE = "600000".') from None
+    except (OSError, UnicodeDecodeError, SettingsError) as error:
+        raise _unreadable(error) from None
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "settings"
@@ -179,10 +220,45 @@ def parse_settings(**given: object) -> Settings:
         raise SettingError(name, f"{first['msg']}{shown}.", "See docs/settings.md.") from None
 
 
+def find_name(field: str) -> str:
+    """The name under which a person wrote a setting: an error must not name another one."""
+    alias = Settings.model_fields[field].validation_alias
+    assert isinstance(alias, AliasChoices)
+    names = [str(choice) for choice in alias.choices if str(choice).isupper()]
+    for place in (os.environ, DotEnvSettingsSource(Settings).env_vars, _read_toml()):
+        written = {name.upper() for name in place}
+        for name in names:
+            if name in written:
+                return name
+    return names[0]
+
+
+def _read_toml() -> dict[str, object]:
+    file = Path(TOML)
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def _unreadable(error: Exception) -> SettingError:
+    for file in (DOTENV, TOML):
+        try:
+            if Path(file).exists():
+                Path(file).read_text(encoding="utf-8")
+        except OSError as broken:
+            return SettingError(file, f"it cannot be read ({broken.strerror}).", "Let this user read it, or remove it.")
+        except UnicodeDecodeError:
+            return SettingError(file, "it is not UTF-8 text.", "Save it as UTF-8.")
+    return SettingError("settings", f"they cannot be read ({error}).", "See docs/settings.md.")
+
+
 def check_settings(settings: Settings) -> None:
     """Check what must fit together. Raises SettingError."""
     _check_base_url(settings)
     _check_addresses(settings)
+    _check_shortcodes(settings)
+    _check_webhook_hosts(settings)
+    _check_origins(settings)
+    if settings.callback_base_url:
+        _split("callback_base_url", settings)
     if settings.is_sqlite and settings.web_concurrency > 1:
         raise SettingError(
             "WEB_CONCURRENCY", "SQLite has one writer: several server processes are refused.", "Use PostgreSQL, or 1."
@@ -212,12 +288,29 @@ def check_credentials(settings: Settings) -> None:
 
 
 def _check_base_url(settings: Settings) -> None:
-    parts = urlsplit(settings.daraja_url)
+    parts = _split("base_url", settings) if settings.base_url else urlsplit(settings.daraja_url)
     if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
         return
     raise SettingError(
         "MPESA_BASE_URL", "credentials go there: it must be https, or http on loopback.", "Correct or remove it."
     )
+
+
+def _split(field: str, settings: Settings) -> SplitResult:
+    """A setting that is a URL, taken apart."""
+    try:
+        parts = urlsplit(str(getattr(settings, field)))
+        _ = parts.port  # which is read only now
+    except ValueError as error:
+        raise SettingError(find_name(field), f"it is not a URL ({error}).", "Write https://your.domain.") from None
+    return parts
+
+
+def _check_shortcodes(settings: Settings) -> None:
+    for field in ("shortcode", "till"):
+        value = str(getattr(settings, field))
+        if value and not _SHORTCODE.fullmatch(value):
+            raise SettingError(find_name(field), f"{value!r} is not 5 to 8 digits.", "Correct it.")
 
 
 def _check_addresses(settings: Settings) -> None:
@@ -234,23 +327,58 @@ def _check_addresses(settings: Settings) -> None:
                 ) from None
 
 
+def _check_webhook_hosts(settings: Settings) -> None:
+    for value in settings.webhook_allow_private:
+        if "/" in value or ":" in value or value.replace(".", "").isdigit():
+            try:
+                ipaddress.ip_network("::" if value in {"0", "1"} else value, strict=False)
+            except ValueError:
+                raise SettingError(
+                    "HAKIKA_WEBHOOK_ALLOW_PRIVATE",
+                    f"{value!r} is no network and no host.",
+                    "Write networks (10.0.0.0/8) and hosts with commas between, or 1.",
+                ) from None
+
+
+def _check_origins(settings: Settings) -> None:
+    if settings.public_url and not re.fullmatch(_ORIGIN, settings.public_url.rstrip("/")):
+        raise SettingError("HAKIKA_PUBLIC_URL", "it is no origin.", "Write https://pay.your.domain, without a path.")
+    for host in settings.return_hosts:
+        if not re.fullmatch(r"[A-Za-z0-9.-]+", host):
+            raise SettingError("HAKIKA_RETURN_HOSTS", f"{host!r} is no host.", "Write shop.example, without https://.")
+    for origin in settings.cors_origins:
+        if origin != "*" and not re.fullmatch(_ORIGIN, origin):
+            raise SettingError(
+                "HAKIKA_CORS_ORIGINS", f"{origin!r} is no origin.", "Write https://shop.example, without a path, or *."
+            )
+
+
 def _check_production(settings: Settings) -> None:
-    if settings.passkey == SANDBOX_PASSKEY or settings.shortcode == SANDBOX_SHORTCODE:
-        setting = "MPESA_PASSKEY" if settings.passkey == SANDBOX_PASSKEY else "MPESA_SHORTCODE"
+    public = find_public(settings.environment, settings.shortcode, settings.passkey)
+    if public:
         raise SettingError(
-            setting,
+            find_name(public),
             "it is the public sandbox's, and this is production.",
             "Set your own, from Safaricom's go-live mail.",
         )
     if settings.no_public_url and not settings.callback_base_url:
         return
-    parts = urlsplit(settings.callback_base_url)
-    if parts.scheme != "https" or not parts.hostname or _is_loopback(parts.hostname):
+    parts = _split("callback_base_url", settings)
+    if parts.scheme != "https" or not _is_public(parts.hostname or ""):
         raise SettingError(
-            "CALLBACK_BASE_URL",
+            find_name("callback_base_url"),
             "Safaricom posts results only to a public https address.",
             "Set it to https://your.domain, or set HAKIKA_NO_PUBLIC_URL=1 to work by queries alone.",
         )
+
+
+def _is_public(host: str) -> bool:
+    """Whether the internet could reach a host of that name: an address of nobody's own, or a name with a domain."""
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        name, dot, last = host.rstrip(".").rpartition(".")
+        return bool(name and dot) and last not in _NOT_PUBLIC and not last.isdigit()  # 127.1 is an address too
 
 
 def _is_loopback(host: str) -> bool:

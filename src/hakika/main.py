@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from fastapi import FastAPI
@@ -12,33 +13,46 @@ from fastapi import FastAPI
 from hakika.api.access import Gate
 from hakika.api.app import create_app, with_callbacks
 from hakika.api.callbacks import AddressBook, Asgi
+from hakika.api.door import Door
+from hakika.api.pages.sessions import Sessions
+from hakika.api.pages.turnstile import Turnstile
 from hakika.config import Environment, Settings, check_credentials, daraja_urls
 from hakika.daraja.client import open_client
 from hakika.domain.errors import StoreUnavailable
-from hakika.engine.accounts import Account, Accounts, Credentials, NewAccount, StoredTokens
+from hakika.engine.accounts import OWN, Accounts, Credentials, NewAccount, StoredTokens
+from hakika.engine.addresses import AddressRule, read_rule
+from hakika.engine.awaited import Awaited
 from hakika.engine.budgets import Budgets
 from hakika.engine.cashier import Cashier
+from hakika.engine.checkouts import Checkouts
 from hakika.engine.clock import Clock
 from hakika.engine.collect import Collector, Daraja
+from hakika.engine.deliver import Deliverer
 from hakika.engine.desk import Desk
+from hakika.engine.endpoints import Endpoints
+from hakika.engine.feed import Feed
 from hakika.engine.health import CallbackHealth
 from hakika.engine.ids import Entropy, system_entropy
 from hakika.engine.ledger import Ledger
 from hakika.engine.notices import Notices
+from hakika.engine.outbound import Sender, open_sender
+from hakika.engine.outbox import Outbox
+from hakika.engine.probe import Probe
+from hakika.engine.prompting import Prompting
 from hakika.engine.representation import mode_of
+from hakika.engine.stopping import WITHIN_MS, Stopping
 from hakika.engine.vault import Vault, find_key
 from hakika.engine.worker import Worker
-from hakika.store.evidence import thin_quarantine
 from hakika.store.keys import forget_idempotency_keys
 from hakika.store.migrations import upgrade
 from hakika.store.opening import Store, open_store
+from hakika.store.quarantine import thin_quarantine
 from hakika.store.transaction import Transaction
 
 log = structlog.get_logger("hakika")
 
-QUARANTINE_KEPT = 10_000
 HOUSEKEEPING_EVERY_MS = 60_000
-DRAIN_EVERY_MS = 1_000
+DRAIN_EVERY_MS = CHECKOUTS_EVERY_MS = 1_000
 DAY_MS = 24 * 60 * 60 * 1000
 GC_THRESHOLD = 50_000  # the hot path makes no cycles: with the usual 700 a collection doubled the p99
 
@@ -57,6 +71,20 @@ class House:
     budgets: Budgets
     desk: Desk
     entropy: Entropy
+    feed: Feed
+    rule: AddressRule
+    endpoints: Endpoints
+    outbox: Outbox
+    checkouts: Checkouts
+    vault: Vault
+
+    def hire_deliverer(self, sender: Sender) -> Deliverer:
+        """Give the house somebody who delivers."""
+        notices = self.ledger.notices
+        deliverer = Deliverer(self.store, self.endpoints, sender, self.clock, self.entropy, notices.tell_events)
+        notices.listen_events(deliverer.notice)
+        self.outbox.on_owed(deliverer.notice)
+        return deliverer
 
     def hire(self, daraja: Daraja, own_origin: str) -> tuple[Cashier, Worker]:
         """Give the house a Daraja. → the cashier and the worker."""
@@ -89,18 +117,25 @@ def build_house(settings: Settings, clock: Clock | None = None, entropy: Entropy
     desk = Desk(ledger, settings.data_dir / "callbacks.spool", clock)
     tokens = StoredTokens(store, vault, clock)
     budgets = Budgets(store, accounts, clock)
-    return House(settings, clock, store, accounts, tokens, ledger, health, budgets, desk, entropy)
+    feed = Feed(store, ledger.notices, clock)
+    rule = read_rule(settings.webhook_allow_private, loopback=settings.environment is Environment.SIMULATOR)
+    endpoints = Endpoints(vault, rule, clock, entropy)
+    outbox = Outbox(store, endpoints, ledger.notices, clock, entropy)
+    checkouts = Checkouts(store, ledger, accounts, clock, entropy)
+    return House(
+        *(settings, clock, store, accounts, tokens, ledger, health, budgets, desk, entropy),
+        *(feed, rule, endpoints, outbox, checkouts, vault),
+    )
 
 
 def sync_default_account(house: House, tx: Transaction) -> None:
     """Bring the account in the settings into the database, as `default`. Raises SettingError without any account."""
     settings, accounts = house.settings, house.accounts
-    known = {account.name: account for account in accounts.load(tx)}
-    if not settings.consumer_key and known:
+    if not settings.consumer_key and accounts.load(tx):
         return
     check_credentials(settings)
-    wanted = NewAccount(
-        name="default",
+    own = NewAccount(
+        name=OWN,
         environment=settings.environment,
         base_url=settings.daraja_url,
         shortcode=settings.shortcode,
@@ -108,58 +143,38 @@ def sync_default_account(house: House, tx: Transaction) -> None:
         credentials=Credentials(settings.consumer_key, settings.consumer_secret, settings.passkey),
         calls_per_minute=settings.calls_per_minute,
         queries_per_minute=settings.query_limit,
+        display_name=settings.display_name,
+        return_hosts=settings.return_hosts,
     )
-    current = known.get("default")
-    if current is None:
-        accounts.add(tx, wanted)
-    elif _differs(current, wanted):
-        accounts.change(tx, current.id, wanted)
+    accounts.adopt(tx, own)
     accounts.load(tx)
 
 
-def _differs(current: Account, wanted: NewAccount) -> bool:
-    now = current.shortcode
-    return (
-        (now.base_url, now.shortcode, now.till, now.consumer_key, now.consumer_secret, now.passkey)
-        != (
-            wanted.base_url,
-            wanted.shortcode,
-            wanted.till,
-            wanted.credentials.consumer_key,
-            wanted.credentials.consumer_secret,
-            wanted.credentials.passkey,
-        )
-        or current.environment != wanted.environment
-        or current.calls_per_minute != wanted.calls_per_minute
-        or current.queries_per_minute != wanted.queries_per_minute
-        or not current.active
-    )
-
-
-def build_server(settings: Settings, own_origin: str = "", local_key: str = "") -> Asgi:
+def build_server(
+    settings: Settings, own_origin: str = "", local_key: str = "", stopping: Stopping | None = None
+) -> Asgi:
     """The server as an ASGI application. Raises SettingError.
 
-    `own_origin`: where it listens, for callbacks from the simulator; `local_key`: for programs on this machine.
+    `own_origin`: where it listens, for callbacks from the simulator; `local_key`: for programs on this machine;
+    `stopping`: set before the application is shut down, so that nobody waits longer than needed.
     """
+    stopping = stopping or Stopping()
     house = build_house(settings)
     house.store.write_now(lambda tx: sync_default_account(house, tx))
 
     @contextlib.asynccontextmanager
     async def live(app: FastAPI) -> AsyncIterator[None]:
-        async with open_client(house.clock, house.tokens) as daraja:
+        async with open_client(house.clock, house.tokens) as daraja, open_sender(house.rule) as sender:
             house.ledger.know_shortcodes(house.accounts.shortcodes)
             app.state.cashier, app.state.worker = house.hire(daraja, own_origin)
-            tasks = [asyncio.create_task(app.state.worker.run()), asyncio.create_task(keep_house(house))]
+            app.state.prompting = Prompting(house.store, house.ledger, app.state.cashier, house.clock)
+            app.state.deliverer = house.hire_deliverer(sender)
             gc.collect()
             gc.freeze()
             gc.set_threshold(GC_THRESHOLD)
-            try:
+            others = (app.state.deliverer.run(), keep_checkouts(house, app.state.prompting))
+            async with at_work(house, app.state.worker, stopping, *others):
                 yield
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-                await house.store.close()
 
     app = create_app(live)
     state = app.state
@@ -167,7 +182,49 @@ def build_server(settings: Settings, own_origin: str = "", local_key: str = "") 
     state.gate = Gate(house.store, settings.api_key, mode_of(settings.environment), local_key)
     state.accounts, state.ledger = house.accounts, house.ledger
     state.desk, state.clock, state.daraja_urls = house.desk, house.clock, daraja_urls(settings)
-    return with_callbacks(app, read_addresses(settings))
+    state.endpoints, state.outbox = house.endpoints, house.outbox
+    state.sessions = Sessions(house.vault, state.gate, house.clock)
+    state.return_after_ms = int(settings.return_after_s * 1000)
+    house.ledger.public_url, state.checkouts = settings.public_origin(own_origin), house.checkouts
+    state.probe, state.feed, state.cors_origins = Probe(house.store), house.feed, settings.cors_origins
+    addresses = read_addresses(settings)
+    state.turnstile = Turnstile(addresses, house.clock)
+    state.door = Door(state.gate, addresses, house.clock, state.mode, to_anyone=bool(settings.open_compat_routes))
+    return with_callbacks(app, addresses)
+
+
+@contextlib.asynccontextmanager
+async def at_work(
+    house: House, worker: Worker, stopping: Stopping, *others: Coroutine[Any, Any, None]
+) -> AsyncIterator[None]:
+    """Have what is due done while the block lasts. In the end: claim no more, finish what is under way, let go."""
+    awaited = Awaited(house.store, house.ledger.notices, house.clock)
+    parts = (
+        worker.run(),
+        house.feed.run(),
+        awaited.run(),
+        keep_house(house),
+        _heed(stopping, house, worker),
+        *others,
+    )
+    tasks = [asyncio.create_task(part) for part in parts]
+    try:
+        yield
+        stopping.ask()
+        await worker.finish(int(WITHIN_MS * house.clock.speed))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await house.store.close()
+
+
+async def _heed(stopping: Stopping, house: House, worker: Worker) -> None:
+    await stopping.asked.wait()
+    worker.retire()
+    house.ledger.notices.end()
+    await stopping.hurried.wait()
+    worker.hurry()
 
 
 def read_addresses(settings: Settings) -> AddressBook:
@@ -184,10 +241,22 @@ async def keep_house(house: House) -> None:
             await house.desk.drain()
             if house.clock() - tidied_at_ms > HOUSEKEEPING_EVERY_MS:
                 tidied_at_ms = house.clock()
-                await house.store.write(lambda tx: thin_quarantine(tx, QUARANTINE_KEPT))
+                await house.store.write(thin_quarantine)
                 await house.store.write(lambda tx: forget_idempotency_keys(tx, house.clock() - DAY_MS))
         except StoreUnavailable as error:
             log.warning("housekeeping_waits", error=str(error))
         except Exception as error:
             log.error("housekeeping_failed", exc_info=error)
         await asyncio.sleep(house.clock.seconds(DRAIN_EVERY_MS))
+
+
+async def keep_checkouts(house: House, prompting: Prompting) -> None:
+    """Expire checkouts that are over, and ask again where a checkout says so."""
+    while True:
+        try:
+            await prompting.run_once()
+        except StoreUnavailable as error:
+            log.warning("checkouts_wait", error=str(error))
+        except Exception as error:
+            log.error("checkouts_failed", exc_info=error)
+        await asyncio.sleep(house.clock.seconds(CHECKOUTS_EVERY_MS))

@@ -14,11 +14,18 @@ import httpx2
 from hakika.api.access import Gate
 from hakika.api.app import create_app, with_callbacks
 from hakika.api.callbacks import AddressBook, Asgi
+from hakika.api.door import Door
+from hakika.api.pages.sessions import Sessions
+from hakika.api.pages.turnstile import Turnstile
 from hakika.config import Settings, daraja_urls
 from hakika.daraja.protocol import PushOrder, PushOutcome, QueryOutcome, Shortcode
 from hakika.domain.evidence import PushAccepted, QueryAnswered
 from hakika.engine.cashier import Cashier
 from hakika.engine.clock import Clock
+from hakika.engine.deliver import Deliverer
+from hakika.engine.outbound import open_sender
+from hakika.engine.probe import Probe
+from hakika.engine.prompting import Prompting
 from hakika.engine.worker import Worker
 from hakika.main import House, build_house, sync_default_account
 
@@ -70,6 +77,9 @@ class ScriptedDaraja:
         self.pushes: list[PushOrder] = []
         self.code = "4999"
 
+    async def prepare(self, _: str, __: Shortcode, ___: int) -> PushOutcome | None:
+        """See engine.collect.Daraja."""
+
     async def push(self, _: str, __: Shortcode, order: PushOrder, attempt: int) -> PushOutcome:
         """See engine.collect.Daraja."""
         self.pushes.append(order)
@@ -84,8 +94,18 @@ class ScriptedDaraja:
 class Open:
     """An open house: what a test speaks to, and what it may look at."""
 
-    def __init__(self, house: House, cashier: Cashier, worker: Worker, daraja: ScriptedDaraja, asgi: Asgi) -> None:
+    def __init__(
+        self,
+        house: House,
+        cashier: Cashier,
+        worker: Worker,
+        daraja: ScriptedDaraja,
+        asgi: Asgi,
+        deliverer: Deliverer,
+    ) -> None:
+        self.deliverer = deliverer
         self.house, self.cashier, self.worker, self.daraja, self.asgi = house, cashier, worker, daraja, asgi
+        self.state: Any = None  # the application's: what its routes work with
         assert isinstance(house.clock, StillClock)
         self.clock = house.clock
         self.api = self.visit(headers={"Authorization": f"Bearer {API_KEY}"})
@@ -193,10 +213,22 @@ async def open_house(settings: Settings, clock: StillClock | None = None) -> Asy
     state.mode = "test"
     state.gate, state.cashier, state.worker = Gate(house.store, settings.api_key, "test"), cashier, worker
     state.accounts, state.ledger, state.desk = house.accounts, house.ledger, house.desk
-    state.clock, state.daraja_urls = house.clock, daraja_urls(settings)
+    state.clock, state.daraja_urls, state.probe = house.clock, daraja_urls(settings), Probe(house.store)
+    state.feed, state.cors_origins = house.feed, settings.cors_origins
+    state.endpoints, state.outbox = house.endpoints, house.outbox
+    state.sessions = Sessions(house.vault, state.gate, house.clock)
+    state.return_after_ms = int(settings.return_after_s * 1000)
+    house.ledger.public_url, state.checkouts = settings.public_origin(), house.checkouts
+    state.prompting = Prompting(house.store, house.ledger, cashier, house.clock)
     expected = settings.allowed_ips
     addresses = AddressBook(expected, settings.trusted_proxies, refuse=settings.refuse_foreign_ips)
+    state.turnstile = Turnstile(addresses, house.clock)
+    state.door = Door(state.gate, addresses, house.clock, state.mode, to_anyone=bool(settings.open_compat_routes))
     try:
-        yield Open(house, cashier, worker, daraja, with_callbacks(app, addresses))
+        async with open_sender(house.rule, within_s=2) as sender:
+            state.deliverer = house.hire_deliverer(sender)
+            opened = Open(house, cashier, worker, daraja, with_callbacks(app, addresses), state.deliverer)
+            opened.state = state
+            yield opened
     finally:
         await house.store.close()

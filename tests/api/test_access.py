@@ -40,6 +40,7 @@ GUARDED = [
     ("GET", "/v1/accounts"),
     ("POST", "/v1/accounts"),
     ("PUT", "/v1/accounts/default"),
+    ("PATCH", "/v1/accounts/default"),
     ("DELETE", "/v1/payments"),
     ("GET", "/v1/nothing-here"),
     ("GET", "/v1"),

@@ -29,8 +29,8 @@ DOCUMENT: dict[str, Any] = create_app().openapi()
 OPERATIONS = {
     operation["operationId"]: operation for methods in DOCUMENT["paths"].values() for operation in methods.values()
 }
-# They can come of any request, so they are said once: in docs/errors.md and under /v1/errors.
-ANYWHERE = {"internal", "method_not_allowed", "not_local"}
+# They can come of any request, or of the drop-in routes, so they are said once: in docs/errors.md and /v1/errors.
+ANYWHERE = {"internal", "method_not_allowed", "not_local"} | {"too_many_requests", "prompt_refused"}
 
 
 def examples(media: dict[str, Any]) -> list[Any]:
@@ -71,8 +71,14 @@ def test_operations_are_called_by_clean_verbs() -> None:
     """`request_payment`, not `request_payment_v1_payments_post`: they become names in generated clients."""
     assert set(OPERATIONS) == {
         "request_payment", "register_payment", "list_payments", "read_payment", "tell_payment", "wait_for_payment",
+        "stream_payment", "list_events", "read_event", "stream_events",
         "query_payment", "cancel_payment", "resolve_payment", "list_accounts", "add_account", "change_account",
-        "show_health", "show_readiness", "show_callback_health", "list_errors", "read_error",
+        "amend_account", "show_health", "show_readiness", "show_callback_health", "list_errors", "read_error",
+        "add_endpoint", "show_endpoints", "read_endpoint", "change_endpoint", "delete_endpoint", "rotate_secret",
+        "ping_endpoint", "list_endpoint_deliveries", "show_deliveries", "resend_deliveries", "tell_deliveries",
+        "trigger_event",
+        "create_checkout", "list_checkouts", "read_checkout", "wait_for_checkout", "cancel_checkout",
+        "create_link", "list_links", "read_link", "change_link", "draw_link",
     }  # fmt: skip
 
 
@@ -84,7 +90,7 @@ def test_every_problem_is_documented_where_it_occurs() -> None:
         for response in operation["responses"].values()
         for code in response["content"].get("application/problem+json", {}).get("examples", {})
     }
-    assert documented == {kind.code for kind in error_kinds()} - NOT_BY_HTTP - ANYWHERE
+    assert documented | ANYWHERE == {kind.code for kind in error_kinds()} - NOT_BY_HTTP
 
 
 def test_what_needs_a_key_says_so() -> None:
@@ -139,8 +145,16 @@ BEYOND_SCHEMA = [
     ("description", "characters that cannot be shown"),
     ("account", "There is no active account"),
     ("receipt", "`receipt` is needed"),
+    ("url", "`url`"),
+    ("event_ids", "Say what to send again"),
+    ("mode", "opens no live events"),
     ("metadata", "`metadata`"),
     ("environment", "A key for test payments adds no live account"),
+    ("environment", "and stays one"),
+    ("amount_least", "bounds between which the payer chooses"),
+    ("amount_least", "is more than `amount_most`"),
+    ("return_url", "`return_url`"),
+    ("cancel_url", "`cancel_url`"),
 ]
 
 

@@ -12,6 +12,7 @@ import pytest
 from hakika.api.app import create_app
 from hakika.api.callbacks import OPEN_PATHS
 from hakika.api.health import error_kinds
+from hakika.domain.events import PING, PROBES, EventType
 from hakika.main import build_server
 from hakika.simulator import SANDBOX_PASSKEY, Clock, Network, Settings
 from tests.api.house import API_KEY, settings_for
@@ -21,6 +22,7 @@ from tests.simulator.loopback import running
 pytestmark = pytest.mark.anyio
 PAGES = Path(__file__).parents[2] / "docs"
 PAGE = (PAGES / "api.md").read_text(encoding="utf-8")
+EVENTS = (PAGES / "events.md").read_text(encoding="utf-8")
 LINE = re.compile(r"^curl (?P<arguments>.*)  # → (?P<status>\d{3})$", re.MULTILINE)
 SPEED = 50.0
 
@@ -46,6 +48,8 @@ def as_request(arguments: str, names: dict[str, str]) -> httpx2.Request:
         elif word == "-H":
             header, _, value = next(words).partition(": ")
             headers[header] = value
+        elif word == "-N":
+            continue
         elif word == "--json":
             body = next(words)
         else:
@@ -54,13 +58,18 @@ def as_request(arguments: str, names: dict[str, str]) -> httpx2.Request:
     return httpx2.Request(method or ("POST" if body else "GET"), url, content=body, headers=headers)
 
 
-async def run(client: httpx2.AsyncClient, names: dict[str, str]) -> None:
-    """Run every line of the page; a payment that is made is `$PAYMENT` from then on."""
-    for line in LINE.finditer(PAGE):
-        answer = await client.send(as_request(line["arguments"], names))
+async def run(client: httpx2.AsyncClient, names: dict[str, str], page: str) -> None:
+    """Run every line of a page; a payment that is made is `$PAYMENT` from then on. Of a stream the start is enough."""
+    for line in LINE.finditer(page):
+        answer = await client.send(as_request(line["arguments"], names), stream=line["arguments"].startswith("-N "))
+        if not answer.is_closed:
+            assert await anext(answer.aiter_lines())
+            await answer.aclose()
         assert answer.status_code == int(line["status"]), f"{line[0]}\n{answer.text}"
         if line["status"] == "201" and answer.json()["object"] == "payment" and "register" not in line[0]:
-            names["PAYMENT"] = answer.json()["id"]
+            names |= {"PAYMENT": answer.json()["id"], "SECRET": answer.json()["client_secret"]}
+        if line["status"] == "201" and answer.json()["object"] in {"endpoint", "checkout", "link"}:
+            names[answer.json()["object"].upper()] = answer.json()["id"]
 
 
 @pytest.mark.usefixtures("_collector")
@@ -75,7 +84,9 @@ async def test_every_line_of_the_page_works(sqlite_url: str, tmp_path: Path) -> 
             serving(lambda origin: build_server(settings, origin), lifespan=True) as origin,
             httpx2.AsyncClient(timeout=30) as client,
         ):
-            await run(client, {"HAKIKA": origin, "KEY": API_KEY})
+            names = {"HAKIKA": origin, "KEY": API_KEY}
+            await run(client, names, PAGE)
+            await run(client, names, EVENTS)
 
 
 def test_every_endpoint_stands_on_the_page() -> None:
@@ -92,6 +103,13 @@ def test_every_endpoint_stands_on_the_page() -> None:
 
 def _method(line: str) -> str:
     return as_request(line, {}).method
+
+
+def test_every_type_of_event_stands_on_the_page() -> None:
+    """In the table, and none that does not exist."""
+    told = set(re.findall(r"^\| `([a-z.]+)`", EVENTS, re.MULTILINE))
+    assert told - PROBES == set(EventType)
+    assert told & PROBES == {PING}
 
 
 @pytest.mark.parametrize("page", ["api.md", "errors.md"])

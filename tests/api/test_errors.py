@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from hakika.api.door import ACTS
 from hakika.api.health import error_kinds
 from hakika.api.problems import Problem
 from hakika.domain.errors import StoreUnavailable
@@ -16,7 +17,8 @@ pytestmark = pytest.mark.anyio
 BODY = {"amount": 100, "phone": PHONE, "reference": "order-1"}
 NOBODY = f"pay_{'0' * 26}"
 # What no request brings about: the roots of branches, what stops a start, what freezes a payment.
-NOT_BY_HTTP = {"conflict", "unavailable", "setting", "invariant_broken"}
+# `link_used` is a page for payers (tests/pages), the others are never raised to a caller.
+NOT_BY_HTTP = {"conflict", "unavailable", "setting", "invariant_broken", "link_used"}
 
 Provocation = Callable[[Open, pytest.MonkeyPatch], Awaitable[httpx2.Response]]
 PROVOCATIONS: dict[str, Provocation] = {}
@@ -45,6 +47,28 @@ async def _(hakika: Open, _: pytest.MonkeyPatch) -> httpx2.Response:
 @provokes("not_authenticated")
 async def _(hakika: Open, _: pytest.MonkeyPatch) -> httpx2.Response:
     return await hakika.visit().get("/v1/payments")
+
+
+@provokes("too_many_requests")
+async def _(hakika: Open, monkeypatch: pytest.MonkeyPatch) -> httpx2.Response:
+    monkeypatch.setattr(hakika.asgi._others._app.state.door, "_to_anyone", True)  # type: ignore[attr-defined]
+    stranger = hakika.visit("203.0.113.9")
+    for _attempt in range(ACTS):
+        await stranger.post("/payment/query", json={})
+    return await stranger.post("/payment/query", json={})
+
+
+@provokes("prompt_refused")
+async def _(hakika: Open, monkeypatch: pytest.MonkeyPatch) -> httpx2.Response:
+    monkeypatch.setattr("hakika.api.compat.PUSH_ANSWERED_WITHIN_MS", 0)
+    shown = {"row": await hakika.cashier.read((await hakika.ask())["id"])}
+
+    async def refused(*_: Any) -> Any:
+        return shown["row"]._replace(status="failed", stage="", code="400.002.02")
+
+    monkeypatch.setattr(hakika.cashier, "wait", refused)
+    asked = {"order_id": "order-2", "phone": "0712345679", "amount": 1}
+    return await hakika.api.post("/api/v1/payments/mpesa/initiate", json=asked)
 
 
 @provokes("not_found")
@@ -94,7 +118,7 @@ async def _(hakika: Open, _: pytest.MonkeyPatch) -> httpx2.Response:
 
 @provokes("idempotency_key_in_flight")
 async def _(hakika: Open, _: pytest.MonkeyPatch) -> httpx2.Response:
-    hakika.cashier._in_flight.add(("HAKIKA_API_KEY", "k"))
+    hakika.cashier._once._in_flight.add(("HAKIKA_API_KEY", "k"))
     return await hakika.api.post("/v1/payments", json=BODY, headers={"Idempotency-Key": "k"})
 
 
@@ -135,6 +159,31 @@ async def _(hakika: Open, _: pytest.MonkeyPatch) -> httpx2.Response:
 async def _(hakika: Open, _: pytest.MonkeyPatch) -> httpx2.Response:
     body = {"name": "default", "shortcode": "600000", "consumer_key": "k", "consumer_secret": "s", "passkey": "p"}
     return await hakika.api.post("/v1/accounts", json=body)
+
+
+@provokes("checkout_ended")
+async def _(hakika: Open, _: pytest.MonkeyPatch) -> httpx2.Response:
+    made = (await hakika.api.post("/v1/checkouts", json={"reference": "order-1", "amount": 1})).json()
+    await hakika.api.post(f"/v1/checkouts/{made['id']}/cancel")
+    return await hakika.api.post(f"/v1/checkouts/{made['id']}/cancel")
+
+
+@provokes("checkout_busy")
+async def _(hakika: Open, _: pytest.MonkeyPatch) -> httpx2.Response:
+    made = (await hakika.api.post("/v1/checkouts", json={"reference": "order-1", "amount": 1})).json()
+    await hakika.visit().post(f"/pay/{made['id']}", data={"phone": PHONE})
+    return await hakika.api.post(f"/v1/checkouts/{made['id']}/cancel")
+
+
+@provokes("invalid_cursor")
+async def _(hakika: Open, _: pytest.MonkeyPatch) -> httpx2.Response:
+    return await hakika.api.get("/v1/events?after=00000000-1")
+
+
+@provokes("client_secret_refused")
+async def _(hakika: Open, _: pytest.MonkeyPatch) -> httpx2.Response:
+    secret = (await hakika.ask())["client_secret"]
+    return await hakika.visit(headers={"Authorization": f"Bearer {secret}"}).get("/v1/payments")
 
 
 @provokes("budget_spent")

@@ -94,6 +94,11 @@ async def test_nul_is_refused_wherever_text_goes(hakika: Open, path: str) -> Non
         "checkout_request_id",
         "status",
         "account",
+        "result_code",
+        "confirmed_by",
+        "flags",
+        "late",
+        "frozen",
         "cursor",
         "created_after",
     ):
@@ -117,7 +122,9 @@ async def test_odd_registrations_are_refused(shared: Open, change: dict[str, Any
     "change",
     [
         {"name": "a\0b"}, {"name": ""}, {"shortcode": "12"}, {"till": "x"}, {"consumer_key": "a\nb"}, {"passkey": ""},
-        {"calls_per_minute": True}, {"calls_per_minute": 0}, {"environment": "moon"},
+        {"calls_per_minute": True}, {"calls_per_minute": 0}, {"environment": "moon"}, {"calls_per_minute": 1e-320},
+        {"queries_per_minute": 0.01}, {"name": "a/b"}, {"name": "-a"}, {"name": "a" * 65}, {"name": "a b"},
+        {"shortcode": "\u0661\u0662\u0663\u0664\u0665"}, {"till": "\u0661\u0662\u0663\u0664\u0665"},
     ],
 )  # fmt: skip
 async def test_odd_accounts_are_refused(shared: Open, change: dict[str, Any]) -> None:
@@ -170,6 +177,7 @@ async def test_metadata_comes_back_as_it_was_given(hakika: Open) -> None:
         "limit=0", "limit=101", "limit=x", "limit=1.5", "limit=", f"limit={2**70}", "cursor=zzz", "cursor=",
         "cursor='--", "created_after=yesterday",
         f"created_after={'9' * 30}", "status=paid", "phone=12", "receipt=a%20b", "reference=", "reference=%20",
+        "flags=", "flags=%25", "flags=Late", "late=perhaps", "frozen=", "confirmed_by=nobody", "result_code=a%20b",
     ],
 )  # fmt: skip
 async def test_odd_searches_are_refused(shared: Open, query: str) -> None:

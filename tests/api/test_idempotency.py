@@ -57,7 +57,8 @@ async def test_a_repeat_in_flight_is_told_to_wait(hakika: Open, monkeypatch: pyt
     assert (repeat.status_code, repeat.json()["code"]) == (409, "idempotency_key_in_flight")
     assert repeat.headers["retry-after"] == "1"
     hold.set()
-    assert (await hakika.api.post("/v1/payments", json=BODY, headers=KEY)).content == (await first).content
+    answered = await first
+    assert (await hakika.api.post("/v1/payments", json=BODY, headers=KEY)).content == answered.content
 
 
 async def test_many_at_once_make_one_payment(hakika: Open) -> None:

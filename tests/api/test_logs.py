@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -109,3 +110,45 @@ def test_values_under_secret_names_are_masked() -> None:
     with contextlib.suppress(structlog.DropEvent):
         logs.mask_secrets(None, "info", line)
     assert set(line.values()) == {"x", "…"}
+
+
+def test_a_traceback_shows_no_secret(lines: io.StringIO) -> None:
+    """In both formats: plain text, without the variables of its frames, and masked."""
+    consumer_secret, phone, row = "the-secret-4711", "254712345678", {"token": "abc-def", "trace": "ab" * 16}
+
+    def fail() -> None:
+        raise ValueError(f"consumer_secret={consumer_secret!r} for {phone}, {row}")
+
+    try:
+        fail()
+    except ValueError as error:
+        structlog.get_logger("x").error("broke", exc_info=error)
+    said = lines.getvalue()
+    assert "Traceback" in said
+    assert "in fail" in said
+    for secret in (consumer_secret, phone, "abc-def", "ab" * 16):
+        assert secret not in said
+    assert "254712***678" in said
+
+
+def test_an_outage_is_one_line(lines: io.StringIO) -> None:
+    """Where we asked the database says nothing of why it does not answer: no traceback."""
+    structlog.get_logger("x").error("round_failed", exc_info=StoreUnavailable("SQLite: database is locked"))
+    assert "SQLite: database is locked" in lines.getvalue()
+    assert "Traceback" not in lines.getvalue()
+    assert lines.getvalue().count("\n") == 1
+
+
+def test_what_is_nested_is_masked(lines: io.StringIO) -> None:
+    """A secret in a list, under a name or in a thing of ours is one all the same."""
+    structlog.get_logger("x").info(
+        "told", rows=["0712345678"], given={"passkey": "p-4711"}, error=KeyError("0712345678")
+    )
+    assert "0712345678" not in lines.getvalue()
+    assert "p-4711" not in lines.getvalue()
+
+
+def test_what_libraries_log_is_masked() -> None:
+    """Their tracebacks as well."""
+    record = logging.LogRecord("uvicorn.error", logging.ERROR, "", 1, "token=abc for 0712345678", (), None)
+    assert logs._MaskingFormatter("%(message)s").format(record) == "token=… for 254712***678"

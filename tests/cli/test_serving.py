@@ -1,9 +1,12 @@
 """`hakika serve`: what it says, what it writes down, what it refuses, how it stops; and the store without it."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import stat
+import subprocess
 import time
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from sqlalchemy import create_engine, text
 
 from hakika.domain.errors import SettingError
 from hakika.serving.presence import hold_database, read_presence
-from tests.cli.machine import ACCOUNT, PAYS, Machine
+from tests.cli.machine import ACCOUNT, PAYS, Machine, tell_simulator
 
 START_S = 3.0
 
@@ -110,7 +113,7 @@ def test_the_store_is_read_without_a_server_and_written_under_its_lock(machine: 
     secrets = ("--consumer-key", "a", "--consumer-secret", "b", "--passkey", "c")
     code, added = machine.ask("accounts", "add", "till", "--shortcode", "600610", "--till", "5600610", *secrets)
     assert (code, added["till"], added["queries_per_minute"]) == (0, "5600610", 5)
-    code, changed = machine.ask("accounts", "update", "till", "--till", "", "--calls-per-minute", "9", *secrets)
+    code, changed = machine.ask("accounts", "update", "till", "--till", "", "--calls-per-minute", "9")
     assert (code, changed["till"], changed["calls_per_minute"]) == (0, None, 9)
     assert b"consumer_secret" not in (machine.directory / "hakika.db").read_bytes()
     with hold_database(f"sqlite:///{machine.directory / 'hakika.db'}"):
@@ -217,3 +220,41 @@ def test_holding_a_database(tmp_path: Path) -> None:
             pass
     with hold_database(url):
         pass
+
+
+def test_a_server_that_is_stopped_finishes_its_push(machine: Machine) -> None:
+    """SIGTERM while Daraja takes long to answer: the prompt is not lost, whoever waits is answered, exit code 0."""
+    simulator = machine.simulate()
+    account = {**ACCOUNT, "MPESA_BASE_URL": simulator}
+    process, _ = machine.serve(**account)
+    slow = {"fault": "slow", "delay_ms": 15_000}  # at the simulator's speed: a second and a half
+    tell_simulator(simulator, "/simulator/next", {"faults": [slow]})
+    waiting = machine.start("pay", PAYS, "10", "-r", "A-1", "--wait", "--json", **account)
+    while "sending" not in stages(machine):
+        assert waiting.poll() is None
+    assert machine.stop(process) == 0
+    assert stages(machine) == ["prompted"]
+    assert "Traceback" not in (machine.directory / "errors.log").read_text()
+
+
+def stages(machine: Machine) -> list[str]:
+    """How far the payments in the database are."""
+    with contextlib.closing(sqlite3.connect(machine.directory / "hakika.db")) as database:
+        return [str(row[0]) for row in database.execute("SELECT stage FROM payments")]
+
+
+def test_a_second_signal_ends_a_server_at_once(machine: Machine) -> None:
+    """Whoever does not want to wait for a push of Daraja's need not."""
+    simulator = machine.simulate()
+    account = {**ACCOUNT, "MPESA_BASE_URL": simulator}
+    process, _ = machine.serve(**account)
+    tell_simulator(simulator, "/simulator/next", {"faults": [{"fault": "slow", "delay_ms": 280_000}]})
+    machine.start("pay", PAYS, "10", "-r", "A-1", "--json", **account)
+    while "sending" not in stages(machine):
+        assert process.poll() is None
+    before = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(2)  # it waits for the push
+    assert machine.stop(process) == 0
+    assert time.monotonic() - before < 20

@@ -10,15 +10,32 @@ from typer.testing import CliRunner
 
 from hakika.cli.app import EXAMPLES, registered
 from hakika.cli.listing import list_commands
+from hakika.cli.show import tabulate, tabulate_timeline
+from hakika.cli.voice import Failure, console, say_failure, say_json
 from tests.cli.machine import Machine
 
 HELP_S = 0.4
 NEVER_FOR_HELP = {"sqlalchemy", "fastapi", "pydantic", "alembic", "uvicorn", "aiohttp"}
 NEVER_AT_A_SERVER = {"sqlalchemy", "fastapi", "alembic", "uvicorn", "aiohttp", "cryptography"}
 WANTED = {
-    *("demo", "serve", "simulate", "pay", "status", "query", "resolve", "cancel", "migrate", "verify", "settings"),
+    *("trigger", "listen", "deliveries list", "deliveries resend", "endpoints add", "endpoints list"),
+    *(f"endpoints {verb}" for verb in ("update", "on", "off", "rotate", "ping", "delete")),
+    *(
+        "demo",
+        "serve",
+        "simulate",
+        "pay",
+        "status",
+        "payments",
+        "query",
+        "resolve",
+        "cancel",
+        "migrate",
+        "verify",
+        "settings",
+    ),
     *("keys create", "keys list", "keys revoke", "keys secret", "quarantine list"),
-    *("accounts add", "accounts list", "accounts update", "accounts test"),
+    *("accounts add", "accounts list", "accounts update", "accounts test", "accounts activate", "accounts deactivate"),
 }
 COMMANDS = {listed.name: listed for listed in list_commands()}
 
@@ -120,6 +137,26 @@ def test_what_nobody_planned_for_is_said_in_one_line(runner: CliRunner, monkeypa
     assert (result.exit_code, said["code"]) == (1, "internal")
     assert "RuntimeError: the attic is on fire" in said["detail"]
     assert said["money"].startswith("Unknown")
+
+
+EVIL = "paid\x1b[2J\x1b]0;owned\x07 \x9b31m\u202eok"
+SHOWN = "paid\\x1b[2J\\x1b]0;owned\\x07 \\x9b31m\\u202eok"
+
+
+def test_no_terminal_obeys_what_strangers_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    """Control characters are shown, not sent: in tables, in plain lines, in errors and in JSON, which stays JSON."""
+    console().print(tabulate([{"raw": EVIL}], "raw"))
+    console().print(f"a line: {EVIL}", markup=False)
+    entry = {"at": "2026-11-21T06:30:00.000Z", "object": "evidence", "kind": EVIL, "source": EVIL}
+    console().print(tabulate_timeline([{**entry, "reading": {"text": EVIL}}]))
+    say_failure(Failure(EVIL, EVIL, cure=EVIL), as_json=False)
+    printed = capsys.readouterr()
+    assert (printed.out + printed.err).count(SHOWN) == 7  # and the bell of the plain line is left out
+    assert not set(EVIL) & set("\x1b\x07\x9b\u202e") & set(printed.out + printed.err)
+    say_json({"raw": EVIL})
+    written = capsys.readouterr().out
+    assert json.loads(written) == {"raw": EVIL}
+    assert not set("\x1b\x07\x9b\u202e") & set(written)
 
 
 def test_settings_are_listed_and_secrets_masked(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:

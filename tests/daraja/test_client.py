@@ -299,15 +299,49 @@ async def test_no_token_for_now_sends_nothing(
 async def test_a_vault_that_fails_means_that_nothing_was_sent(
     client: DarajaClient, vault: Vault, daraja: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An exception out of `push` is the vault's, from before anything left."""
+    """`push` calls it a refusal that may be sent again, never a loss; `prepare` and `query` raise what it raised."""
 
     async def fail(account_id: str) -> Token | None:
         raise ConnectionError(account_id)
 
     monkeypatch.setattr(vault, "read", fail)
+    reading = (await _push(client, daraja.shortcode)).reading
+    assert isinstance(reading, PushRefused)
+    assert (reading.code, reading.resend) == ("no_token", True)
     with pytest.raises(ConnectionError):
-        await _push(client, daraja.shortcode)
+        await client.prepare("till-1", daraja.shortcode, 1)
     assert daraja.requests == []
+
+
+async def test_a_push_is_prepared_by_its_token(client: DarajaClient, vault: Vault, daraja: Loopback) -> None:
+    """What takes long is done before: afterwards the push alone leaves. Without a token it says why."""
+    vault.tokens.clear()
+    assert await client.prepare("till-1", daraja.shortcode, 1) is None
+    assert daraja.count(TOKEN_PATH) == 1
+    await _push(client, daraja.shortcode)
+    assert [target for target, _, _ in daraja.requests] == [TOKEN_PATH, PUSH_PATH]
+    daraja.reply(TOKEN_PATH, spell(503, b"down"))
+    obstacle = await client.prepare("till-2", daraja.shortcode, 3)
+    assert obstacle is not None
+    assert isinstance(obstacle.reading, PushRefused)
+    assert (obstacle.reading.attempt, obstacle.reading.resend) == (3, True)
+
+
+async def test_a_push_whose_second_token_comes_late_is_not_sent_again(
+    client: DarajaClient, clock: Clock, daraja: Loopback
+) -> None:
+    """Its token was refused and the new one took too long: it is refused, and the phone does not ring that late."""
+    daraja.revoked = {"token-0"}
+    order = msgspec.structs.replace(ORDER, leave_by_ms=clock() + 1_000)
+
+    async def give_slowly() -> Reply:
+        clock.now_ms += 1_001
+        return spell(200, b'{"access_token":"token-1","expires_in":"3599"}')
+
+    daraja.replies[TOKEN_PATH] = give_slowly
+    outcome = await client.push("till-1", daraja.shortcode, order, 1)
+    assert outcome.reading == PushRefused(clock(), 1, "too_late", "Its token came too late.", resend=True)
+    assert daraja.count(PUSH_PATH) == 1
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

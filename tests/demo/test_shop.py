@@ -2,16 +2,20 @@
 
 import json
 import re
+import time
 import urllib.error
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, FrameLocator, Page, expect, sync_playwright
+from standardwebhooks.webhooks import Webhook
 
 from hakika.demo.shop.app import STATIC
 from hakika.demo.shop.goods import GOODS, PRICES
+from hakika.demo.shop.hearing import Hearing
 from tests.demo.running import Demo, fetch, running_demo
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -24,6 +28,7 @@ ARGUMENTS = [
 ]
 DESKTOP, NARROW = (1280, 800), (360, 740)
 LARGEST_PAGE_BYTES = 30_000
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 in_a_browser = pytest.mark.browser
 
 
@@ -77,6 +82,36 @@ def test_another_sites_page_cannot_order(demo: Demo) -> None:
     body = json.dumps({"good": "chai", "visit": 1, "phone": "0720 000 004"}).encode()
     with pytest.raises(urllib.error.HTTPError, match="415"):
         fetch(f"{demo.url}/shop/orders", body, Content_Type="text/plain")
+
+
+def test_a_webhook_that_hakika_did_not_sign_is_refused(demo: Demo) -> None:
+    """Anybody can post to the shop's receiver; only what is signed with the endpoint's secret counts."""
+    _, order = buy(demo, "0720 000 005")
+    event = json.dumps({"id": "evt_1", "type": "payment.completed", "payment": order["id"], "data": {}}).encode()
+    headers = {"Webhook_Id": "evt_1", "Webhook_Timestamp": str(int(time.time()))}
+    for signature in ("", "none", "v1,AAAA", "v1,bm90IG91cnM="):
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            fetch(f"{demo.url}/shop/webhook", event, Webhook_Signature=signature, **headers)
+    heard = json.loads(fetch(f"{demo.url}/shop/orders/{order['id']}"))["heard"]
+    assert "payment.completed" not in [one["type"] for one in heard]
+
+
+def test_an_event_that_comes_twice_is_heard_once() -> None:
+    """Webhooks come at least once: the shop goes by the event's id."""
+    hearing = Hearing(SECRET)
+    body = json.dumps({"id": "evt_1", "type": "payment.completed", "payment": "pay_1", "data": {}})
+    now = datetime.now(UTC)
+    signed = {"webhook-signature": Webhook(SECRET).sign("evt_1", now, body)}
+    signed |= {"webhook-id": "evt_1", "webhook-timestamp": str(int(now.timestamp()))}
+    assert hearing.take(body.encode(), signed)
+    assert hearing.take(body.encode(), signed)
+    assert [one["type"] for one in hearing.tell("pay_1")] == ["payment.completed"]
+
+
+def test_a_checkout_of_somebody_else_is_not_shown(demo: Demo) -> None:
+    """A reference that the shop never gave leads nowhere."""
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        fetch(f"{demo.url}/shop/checkouts/shop-00000000")
 
 
 def test_the_same_price_does_not_come_twice_in_a_row() -> None:
@@ -170,8 +205,53 @@ def test_a_newcomer_pays_with_the_phone_beside_the_shop(shopping: Shopping) -> N
         expect(page.locator("dd.receipt")).to_have_text(re.compile(r"^[A-Z0-9]{10}$"))
         on_phone = phone_beside(page).get_by_text("Confirmed.").inner_text()
         assert receipt_in(page.locator("dd.receipt").inner_text()) == receipt_in(on_phone)
+        told = re.compile(r"^The shop's server heard: payment\.completed at \d\d:\d\d:\d\d\.\d{3}$")
+        expect(page.get_by_text(told)).to_be_visible()
         press(page, "What Hakika knew: the timeline")
         expect(page.get_by_text("Certain: paid")).to_be_visible()
+
+
+@in_a_browser
+def test_the_outcome_comes_by_itself_and_is_not_asked_for(shopping: Shopping) -> None:
+    """While the phone rings the page asks nothing: Hakika tells it on one stream, with the client_secret alone."""
+    with shopping(DESKTOP, "0721 000 006") as page:
+        press(page, "Pay KES")
+        expect(page.get_by_role("heading", name="Check your phone")).to_be_visible()
+        expect(page.get_by_text("57 s left to answer")).to_be_visible()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url) if "/simulator/" not in request.url else None)
+        expect(page.get_by_text("55 s left to answer")).to_be_visible()
+        assert asked == []
+        streams = page.evaluate("performance.getEntriesByType('resource').map(({name}) => name)")
+        assert [url for url in streams if "/stream?" in url and "client_secret=pcs_" not in url] == []
+        phone_beside(page).get_by_role("button", name="Enter PIN and pay").click()
+        expect(page.get_by_role("heading", name="Paid. Thank you!")).to_be_visible(timeout=15_000)
+
+
+@in_a_browser
+def test_a_newcomer_pays_on_hakikas_page_and_is_led_back(shopping: Shopping) -> None:
+    """To the page with the price, prompted there, and back: the shop shows the receipt, and what its server heard."""
+    with shopping(DESKTOP, "0721 000 007") as page:
+        with page.context.expect_page() as opened:
+            press(page, "Pay on Hakika's page")
+        page.wait_for_url(re.compile("/pay/chk_"))
+        page.get_by_label("Your M-Pesa number").fill("0721 000 007")
+        press(page, "Pay KES")
+        expect(page.get_by_role("heading", name="Check your phone")).to_be_visible()
+        opened.value.get_by_role("button", name="Enter PIN and pay").click()
+        page.wait_for_url(re.compile("/shop#pay_"), timeout=20_000)
+        expect(page.get_by_role("heading", name="Paid. Thank you!")).to_be_visible()
+        expect(page.locator("dd.receipt")).to_have_text(re.compile(r"^[A-Z0-9]{10}$"))
+        expect(page.get_by_text("The shop's server heard: checkout.completed")).to_be_visible()
+
+
+@in_a_browser
+def test_a_newcomer_who_changes_their_mind_is_led_back_to_the_shelf(shopping: Shopping) -> None:
+    """On Hakika's page there is a way back, and nothing was asked of the phone."""
+    with shopping(NARROW, "0721 000 008") as page:
+        press(page, "Pay on Hakika's page")
+        page.get_by_role("link", name="Cancel and go back").click()
+        expect(page.get_by_role("button", name="Pay KES")).to_be_visible()
 
 
 @in_a_browser

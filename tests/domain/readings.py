@@ -9,6 +9,7 @@ from hakika.domain.evidence import (
     GaveUp,
     OperatorResolved,
     PaybillConfirmed,
+    PromptNamed,
     PushAccepted,
     PushLost,
     PushRefused,
@@ -45,6 +46,7 @@ def paid(
     checkout: str = OURS,
     paid_at_ms: int = 0,
     taken: bool = False,
+    overruled: bool = False,
 ) -> CallbackReceived:
     """Make a callback on the payment's own path that says: paid."""
     return CallbackReceived(
@@ -56,6 +58,7 @@ def paid(
         receipt=receipt,
         paid_at_ms=paid_at_ms,
         taken=taken,
+        overruled=overruled,
     )
 
 
@@ -69,9 +72,11 @@ def claimed(receipt: str = RECEIPT, at_ms: int = 20_000, *, code: str = "0") -> 
     return CallbackReceived(at_ms, code, checkout_request_id=OURS, amount=100, receipt=receipt)
 
 
-def queried(code: str, at_ms: int, *, last_word: bool = False, checkout: str = OURS) -> QueryAnswered:
+def queried(
+    code: str, at_ms: int, *, last_word: bool = False, checkout: str = OURS, overruled: bool = False
+) -> QueryAnswered:
     """Make the answer to a query."""
-    return QueryAnswered(at_ms, code, checkout, last_word=last_word)
+    return QueryAnswered(at_ms, code, checkout, last_word=last_word, overruled=overruled)
 
 
 def reversed_(receipt: str, at_ms: int = 500_000) -> OperatorResolved:
@@ -94,12 +99,14 @@ ALPHABET: dict[str, AnyReading] = {
     "refused": REFUSED,
     "lost": LOST,
     "registered": REGISTERED,
+    "prompt named": PromptNamed(0, OURS, "m-1"),
     "stopped": SendingStopped(60_000, "too late"),
     "withdrawn": Withdrawn(1_500, "closed the tab"),
     "paid": paid(),
     "paid again, another receipt": paid(30_000, receipt=SECOND_RECEIPT),
     "paid, another prompt": paid(21_000, receipt=THIRD_RECEIPT, checkout=THEIRS),
     "paid short": paid(22_000, amount=1, receipt=SECOND_RECEIPT),
+    "paid, no amount, overruled": paid(24_000, amount=0, receipt=THIRD_RECEIPT, overruled=True),
     "paid, receipt taken": paid(23_000, receipt="SFF6XYZ999", taken=True),
     "cancelled early": declined("1032", 5_000),
     "no funds late": declined("1", 90_000),
@@ -111,6 +118,7 @@ ALPHABET: dict[str, AnyReading] = {
     "claims cancelled": claimed("", code="1032"),
     "unreadable": CallbackUnreadable(8_000, "no JSON", trusted=True, flags=("too_long",)),
     "query paid": queried("0", 17_000),
+    "query paid, overruled": queried("0", 18_000, overruled=True),
     "query wrong PIN": queried("2001", 10_000),
     "query wrong PIN again": queried("2001", 16_000),
     "query no answer, last word": queried("1037", 95_000, last_word=True),

@@ -7,6 +7,7 @@ from hakika.domain.evidence import (
     CallbackUnreadable,
     OperatorResolved,
     PaybillConfirmed,
+    PromptNamed,
     PushAccepted,
     PushLost,
     PushStarted,
@@ -22,6 +23,7 @@ from tests.domain.readings import (
     BUSY,
     GAVE_UP,
     LOST,
+    OURS,
     RECEIPT,
     REFUSED,
     REGISTERED,
@@ -84,6 +86,20 @@ _SENDING: dict[str, Scenario] = {
     ),
     "push answer lost, then callback": Scenario(
         (STARTED, LOST, paid()), COMPLETED, RECEIPT, 100, confirmed_by="callback"
+    ),
+    "push answer lost, a callback names the prompt, a query pays": Scenario(
+        (STARTED, LOST, declined("4999", 9_000), PromptNamed(0, OURS), queried("0", 21_000)),
+        COMPLETED,
+        amount_received=100,
+        confirmed_by="query",
+    ),
+    "push answer lost, two callbacks name two prompts": Scenario(
+        (STARTED, LOST, paid(), PromptNamed(0, OURS), PromptNamed(0, THEIRS)),
+        COMPLETED,
+        RECEIPT,
+        100,
+        _flags("checkout_mismatch"),
+        "callback",
     ),
     "push answer lost, nothing else": Scenario((STARTED, LOST, GAVE_UP), UNRESOLVED),
     "500 after acceptance, paybill settles it": Scenario(
@@ -159,6 +175,21 @@ _MONEY: dict[str, Scenario] = {
         confirmed_by="query",
     ),
     "KES 1 for KES 100": Scenario((STARTED, ACCEPTED, paid(amount=1)), MISPAID, RECEIPT, 1, confirmed_by="callback"),
+    "KES 1, then a query says paid": Scenario(
+        (STARTED, ACCEPTED, paid(amount=1), queried("0", 40_000, overruled=True)),
+        MISPAID,
+        RECEIPT,
+        1,
+        _flags("amount_disputed"),
+        "callback",
+    ),
+    "a query says paid, then KES 1": Scenario(
+        (STARTED, ACCEPTED, queried("0", 11_000), paid(amount=1)),
+        COMPLETED,
+        amount_received=100,
+        flags=_flags("amount_disputed"),
+        confirmed_by="query",
+    ),
     "KES 1, then the rest by paybill": Scenario(
         (ACCEPTED, paid(amount=1), PaybillConfirmed(60_000, SECOND_RECEIPT, 100)),
         COMPLETED,

@@ -12,6 +12,7 @@ from hakika.domain.evidence import (
     GaveUp,
     OperatorResolved,
     PaybillConfirmed,
+    PromptNamed,
     PushAccepted,
     PushLost,
     PushRefused,
@@ -52,6 +53,7 @@ _callbacks = st.builds(
     receipt=_receipts,
     paid_at_ms=st.one_of(st.just(0), _times),
     phone=st.just("254712345678"),
+    overruled=st.booleans(),
     taken=st.booleans(),
     flags=_flags,
 )
@@ -60,12 +62,13 @@ _outcomes = st.sampled_from(["completed", "failed", "reversed"])
 readings: st.SearchStrategy[AnyReading] = st.one_of(
     _callbacks,
     st.builds(CallbackUnreadable, _times, reason=_reasons, trusted=st.booleans(), flags=_flags),
-    st.builds(QueryAnswered, _times, _codes, _checkouts, last_word=st.booleans()),
+    st.builds(QueryAnswered, _times, _codes, _checkouts, last_word=st.booleans(), overruled=st.booleans()),
     st.builds(QueryUnanswered, _times, reason=_reasons, code=_codes),
     st.builds(PushStarted, _times, _attempts),
     st.builds(PushAccepted, _times, _attempts, st.sampled_from(["ws_CO_1", "ws_CO_2"])),
     st.builds(PushRefused, _times, _attempts, code=st.just("400.002.02"), resend=st.booleans()),
     st.builds(PushLost, _times, _attempts),
+    st.builds(PromptNamed, st.just(0), st.sampled_from(["ws_CO_1", "ws_CO_2"])),
     st.builds(PushRegistered, _times, st.just("ws_CO_1")),
     st.builds(PaybillConfirmed, _times, _named_receipts, st.sampled_from([1, 100]), taken=st.booleans()),
     st.builds(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hakika.domain.errors import InvalidPhone
-from hakika.domain.phone import local_form, mask_phone, read_phone
+from hakika.domain.phone import mask_phone, read_phone
 
 PUNCTUATION = st.sampled_from(["", " ", "-", ".", "  "])
 
@@ -92,9 +92,3 @@ def test_masks() -> None:
     assert mask_phone("1234567") == "*******"
     assert mask_phone("") == ""
     assert len(mask_phone("7" * 1_000)) == 20
-
-
-def test_local_form() -> None:
-    """People in Kenya read 0712 345 678."""
-    assert local_form("254712345678") == "0712 345 678"
-    assert read_phone(local_form("254712345678")) == "254712345678"

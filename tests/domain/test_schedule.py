@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hakika.domain import schedule
 from hakika.domain.schedule import (
     CALLBACK_OVERDUE_MS,
+    CONFIRM_APART_MS,
     EARLY_QUERIES_AFTER_MS,
     GIVE_UP_AFTER_MS,
     HOUR_MS,
@@ -18,6 +19,7 @@ from hakika.domain.schedule import (
     RESEND_WITHIN_MS,
     SECOND_MS,
     UNSURE_GIVE_UP_AFTER_MS,
+    confirm_at,
     give_up_at,
     is_last_word,
     next_query_at,
@@ -35,7 +37,8 @@ def test_constants_keep_the_rules_that_they_name() -> None:
     assert schedule.SAME_AMOUNT_APART_MS == 2 * MINUTE_MS
     assert RESEND_AFTER_MS == (2 * SECOND_MS, 4 * SECOND_MS, 8 * SECOND_MS)
     assert RESEND_WITHIN_MS == 60 * SECOND_MS > sum(RESEND_AFTER_MS)
-    assert schedule.SENDING_LEASE_MS > 30 * SECOND_MS
+    assert schedule.SENDING_LEASE_MS > schedule.LEAVES_WITHIN_MS + 30 * SECOND_MS
+    assert schedule.START_LEASE_MS == 5 * SECOND_MS < RESEND_WITHIN_MS / 2
     assert schedule.QUERY_LEASE_MS > 15 * SECOND_MS
     assert UNSURE_GIVE_UP_AFTER_MS == 5 * MINUTE_MS
     assert GIVE_UP_AFTER_MS == DAY_MS
@@ -116,3 +119,15 @@ def test_last_word_only_after_the_longest_prompt() -> None:
     """One answer is conclusive from the end of the longest prompt's life on, and not a moment before."""
     assert not is_last_word(PROMPTED, PROMPTED + PROMPT_LIFE_LONGEST_MS - 1)
     assert is_last_word(PROMPTED, PROMPTED + PROMPT_LIFE_LONGEST_MS)
+
+
+def test_claims_are_asked_about_ever_less_often() -> None:
+    """At once after a silence; then 10 s apart, and each time twice as long: a dozen in a day."""
+    since, queried_at = PROMPTED, PROMPTED - 30_000
+    asked_at: list[int] = []
+    while (at_ms := confirm_at(since, queried_at, (asked_at or [since])[-1])) <= since + DAY_MS:
+        asked_at.append(at_ms)
+        queried_at = at_ms
+    assert [(at_ms - since) // 1000 for at_ms in asked_at[:6]] == [0, 10, 20, 40, 80, 160]
+    assert len(asked_at) == 15
+    assert asked_at[1] - asked_at[0] == CONFIRM_APART_MS

@@ -17,7 +17,7 @@ from hakika.domain.errors import (
     ReferenceInUse,
     RepeatedTooSoon,
 )
-from hakika.engine.cashier import KEYS_LIVE_MS, Answered, IdempotencyKey, fingerprint_body
+from hakika.engine.once import KEYS_LIVE_MS, Answered, IdempotencyKey, fingerprint_body
 from hakika.engine.orders import Registration, read_registration
 from tests.engine.till import START_MS, Till, lose, paid_row
 

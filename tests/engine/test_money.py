@@ -166,3 +166,52 @@ async def test_after_the_prompts_life_one_query_decline_is_enough(till: Till, da
     daraja.query_answers = [say("1037")]
     await till.work(after_s=90)
     assert (await till.read(row.id)).status == "expired"
+
+
+async def test_a_charge_on_purpose_keeps_ordinary_ones_away(till: Till) -> None:
+    """While a charge with `allow_repeat` is live or holds money, an ordinary request is refused, naming it."""
+    rent = await till.prompt(reference="RENT", allow_repeat=True)
+    assert rent.holds_reference
+    for act in (None, till.call_back(rent)):
+        if act:
+            await act
+        with pytest.raises(ReferenceInUse) as refused:
+            await till.ask(reference="RENT")
+        assert refused.value.extra == {"payment": rent.id}
+    assert (await till.ask(reference="RENT", allow_repeat=True)).reference == "RENT"
+
+
+async def test_each_of_several_charges_on_purpose_counts(till: Till) -> None:
+    """Also the one that found the claim taken keeps ordinary requests away; with both declined it is free."""
+    first, second = [await till.prompt(reference="RENT", allow_repeat=True) for _ in range(2)]
+    assert (first.holds_reference, second.holds_reference) == (True, False)
+    await till.call_back(first, "1032")
+    with pytest.raises(ReferenceInUse) as refused:
+        await till.ask(reference="RENT")
+    assert refused.value.extra == {"payment": second.id}
+    await till.call_back(second, "1032")
+    assert (await till.ask(reference="RENT")).holds_reference
+
+
+@pytest.mark.parametrize("late", ["ordinary", "on purpose"])
+async def test_an_ordinary_payment_beside_a_charge_on_purpose_is_flagged(till: Till, late: str) -> None:
+    """Whichever is paid last: the ordinary one says that its reference was paid twice, the other need not."""
+    ordinary = await till.prompt(reference="RENT")
+    await till.call_back(ordinary, "1037")
+    repeat = await till.prompt(reference="RENT", allow_repeat=True)
+    order = [repeat, ordinary] if late == "ordinary" else [ordinary, repeat]
+    for number, row in enumerate(order):
+        await till.call_back(row, receipt=f"SFF6XYZ00{number}")
+    assert "paid_twice" in flags_of(await till.read(ordinary.id))
+    assert flags_of(await till.read(repeat.id)) == []
+
+
+async def test_an_ordinary_payment_that_holds_the_reference_is_flagged_too(till: Till) -> None:
+    """Charged again on purpose while it was pending, and both are paid, in either order."""
+    for reference, turn in (("A", 1), ("B", -1)):
+        ordinary = await till.prompt(reference=reference)
+        repeat = await till.prompt(reference=reference, allow_repeat=True)
+        for number, row in enumerate([ordinary, repeat][::turn]):
+            await till.call_back(row, receipt=f"SFF6{reference}{number}")
+        assert flags_of(await till.read(ordinary.id)) == ["paid_twice"]
+        assert flags_of(await till.read(repeat.id)) == []

@@ -7,6 +7,7 @@ import pytest
 from hakika.daraja.protocol import PushOrder
 from hakika.domain.errors import StoreUnavailable
 from hakika.domain.evidence import PushAccepted
+from hakika.domain.schedule import LEAVES_WITHIN_MS, START_LEASE_MS
 from hakika.store import open_store
 from hakika.store.payments import find_payment
 from tests.engine.till import START_MS, HeldClock, ScriptedDaraja, Till, lose, refuse, refuse_for_good, refuse_softly
@@ -19,7 +20,8 @@ async def test_what_is_asked_is_pushed(till: Till, daraja: ScriptedDaraja) -> No
     row = await till.ask(amount=250, reference="INV-1", description="Two chickens & a goat")
     assert await till.work() == {"pushed": 1}
     (order,) = daraja.pushes
-    assert order == PushOrder(250, row.phone, "INV-1", order.description, f"https://shop.example/c/{row.token}")
+    url = f"https://shop.example/c/{row.token}"
+    assert order == PushOrder(250, row.phone, "INV-1", order.description, url, START_MS + LEAVES_WITHIN_MS)
     assert 1 <= len(order.description) <= 13
     row = await till.read(row.id)
     assert (row.stage, row.checkout_request_id, row.prompted_at_ms) == ("prompted", "ws_CO_1", START_MS)
@@ -174,3 +176,68 @@ async def test_a_payment_that_ended_is_not_pushed(till: Till, daraja: ScriptedDa
     await till.cashier.cancel(row.id)
     assert await till.collector.act(taken) == "nothing"
     assert daraja.pushes == []
+
+
+async def test_no_push_leaves_later_than_a_minute(till: Till, daraja: ScriptedDaraja) -> None:
+    """Daraja's client is told by when it must leave: the minute counts from the asking, not from the sending."""
+    row = await till.ask()
+    await till.work(after_s=50)
+    (order,) = daraja.pushes
+    assert order.leave_by_ms == row.created_at_ms + 60_000
+
+
+async def test_without_a_token_nothing_was_sent(till: Till, daraja: ScriptedDaraja) -> None:
+    """It never stood at `sending`: refused, and sent two seconds later."""
+    daraja.obstacles = [refuse_softly(START_MS, 1)]
+    row = await till.ask()
+    assert await till.work() == {"refused": 1}
+    row = await till.read(row.id)
+    assert (row.stage, row.sending_at_ms, daraja.pushes) == ("queued", 0, [])
+    assert await till.kinds(row) == ["push_refused"]
+    assert await till.work(after_s=2) == {"pushed": 1}
+    assert (await till.read(row.id)).stage == "prompted"
+
+
+async def test_a_refusal_without_a_token_counts_only_where_nobody_sends(
+    till: Till, second_till: Till, daraja: ScriptedDaraja
+) -> None:
+    """Another node sent the push while we had no token: our refusal must not have it sent again."""
+    row = await till.ask()
+    (taken,) = await till.worker._claim()
+    assert await second_till.work(after_s=START_LEASE_MS / 1000) == {"pushed": 1}
+    daraja.obstacles = [refuse_softly(till.clock(), 1)]
+    assert await till.collector.act(taken) == "nothing"
+    assert await till.kinds(row) == ["push_started", "push_accepted"]
+
+
+async def test_what_was_taken_and_not_started_is_sent_soon(till: Till, daraja: ScriptedDaraja) -> None:
+    """A server that dies between taking a payment and storing `sending` leaves it time to be sent."""
+    row = await till.ask()
+    await till.worker._claim()
+    assert await till.work(after_s=4.9) == {}
+    assert await till.work(after_s=0.1) == {"pushed": 1}
+    assert (await till.read(row.id)).stage == "prompted"
+
+
+async def test_a_database_that_blinks_costs_no_lease(till: Till, daraja: ScriptedDaraja) -> None:
+    """Where acting fails because the database does not answer, the payment is due again at once."""
+    daraja.obstacles = [StoreUnavailable("gone")]
+    row = await till.ask()
+    (taken,) = await till.worker._claim()
+    assert await till.due_in_s(row) == START_LEASE_MS / 1000
+    assert await till.worker._act(taken) == "waits"
+    assert await till.due_in_s(row) == 0
+    assert await till.work() == {"pushed": 1}
+    assert await till.kinds(row) == ["push_started", "push_accepted"]
+
+
+async def test_what_is_under_way_is_not_taken_again(till: Till) -> None:
+    """A token takes longer than the lease: the worker that waits for it extends it, and calls nothing lost."""
+    queued, sending = await till.ask(), await till.ask()
+    await till.spoil(sending, stage="sending")
+    till.worker._under_way |= {queued.id, sending.id}
+    assert await till.worker._claim() == []
+    assert await till.due_in_s(queued) == await till.due_in_s(sending) == START_LEASE_MS / 1000
+    till.worker._under_way.clear()
+    till.clock.pass_ms(START_LEASE_MS)
+    assert len(await till.worker._claim()) == 2

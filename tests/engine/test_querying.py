@@ -81,6 +81,24 @@ async def test_a_payment_that_never_ends_goes_to_a_person_after_a_day(till: Till
     assert len(daraja.queries) < 70
 
 
+async def test_after_a_downtime_daraja_has_the_last_word(till: Till, daraja: ScriptedDaraja) -> None:
+    """However late the server comes back: before a person is called, Daraja is asked once more."""
+    row = await till.prompt()
+    daraja.query_answers = [say("0")]
+    assert await till.work(after_s=30 * 3600) == {"queried": 1}
+    assert (await till.read(row.id)).status == "completed"
+
+
+async def test_after_a_downtime_an_answer_that_says_nothing_ends_it(till: Till, daraja: ScriptedDaraja) -> None:
+    """One query after the time to give up is enough, also one that fails: then a person is called."""
+    for answer in (say("4999"), say_nothing):
+        row = await till.prompt()
+        daraja.query_answers = [answer]
+        assert await till.work(after_s=30 * 3600) == {"queried": 1}
+        assert await till.work() == {"gave_up": 1}
+        assert (await till.read(row.id)).status == "unresolved"
+
+
 async def test_a_failed_query_is_tried_again(till: Till, daraja: ScriptedDaraja) -> None:
     """A query whose task dies is due again when its lease ends."""
 

@@ -1,10 +1,11 @@
 """What strangers say: kept, confirmed by a query, and never money by itself."""
 
+import msgspec
 import pytest
 
 from hakika.domain.evidence import CallbackUnreadable
-from hakika.engine.agenda import CONFIRM_APART_MS
-from hakika.engine.case import Evidence
+from hakika.domain.schedule import CONFIRM_APART_MS
+from hakika.engine.case import Evidence, Origin
 from hakika.engine.orders import read_registration
 from tests.engine.till import ScriptedDaraja, Till, flags_of, lose, paid_row, say
 
@@ -102,6 +103,82 @@ async def test_a_claim_about_a_declined_payment_is_confirmed_too(till: Till, dar
     daraja.query_answers = [say("0")]
     assert await till.work() == {"queried": 1}
     assert (await till.read(row.id)).status == "completed"
+
+
+async def test_the_same_claim_again_asks_for_nothing(till: Till, daraja: ScriptedDaraja) -> None:
+    """The same bytes once a second about an ended payment: Daraja is asked once, and each copy is counted."""
+    row = await till.prompt()
+    await till.call_back(row, "1032")
+    for _ in range(60):
+        await till.call_back(row, token="", identity="the same bytes")
+        await till.work(after_s=1)
+    assert daraja.queries == [row.checkout_request_id]
+    assert (await till.evidence(row))[-2].copies == 60
+    assert (await till.read(row.id)).status == "cancelled"
+
+
+async def test_a_copy_takes_no_query_away(till: Till, daraja: ScriptedDaraja) -> None:
+    """A claim's query that is planned for later stays planned, whatever copies come until then."""
+    row = await till.prompt()
+    await till.work(after_s=10)
+    await till.call_back(row, "1032")
+    for identity in ("first", "first", "first"):
+        await till.call_back(row, token="", identity=identity)
+        assert await till.due_in_s(row) is not None
+        await till.work(after_s=1)
+    await till.call_back(row, "1032", identity="trusted, and nothing new")
+    daraja.query_answers = [say("0")]
+    assert await till.work(after_s=10) == {"queried": 1}
+    assert (await till.read(row.id)).status == "completed"
+
+
+async def test_ever_new_claims_are_asked_about_ever_less_often(till: Till, daraja: ScriptedDaraja) -> None:
+    """About an ended payment each query takes twice as long as the last, and after a day there is none."""
+    row = await till.prompt()
+    await till.call_back(row, "1032")
+    ended_at_ms, asked_at_s = till.clock(), []
+    while till.clock() < ended_at_ms + 3 * 24 * 3600 * 1000:
+        await till.call_back(row, token="")
+        if await till.work(after_s=5 if till.clock() < ended_at_ms + 400_000 else 3600):
+            asked_at_s.append((till.clock() - ended_at_ms) // 1000)
+    assert asked_at_s[:6] == [5, 15, 30, 60, 120, 240]
+    assert asked_at_s[-1] <= 24 * 3600 + 3600
+    assert len(asked_at_s) < 16
+
+
+async def test_the_first_claim_after_hours_is_asked_about_at_once(till: Till, daraja: ScriptedDaraja) -> None:
+    """Whoever says nothing else has its claim confirmed at once, within a day of the end."""
+    row = await till.prompt()
+    await till.call_back(row, "1032")
+    till.clock.pass_s(20 * 3600)
+    daraja.query_answers = [say("0")]
+    await till.call_back(row, token="")
+    assert await till.work() == {"queried": 1}
+    assert (await till.read(row.id)).status == "completed"
+
+
+async def test_what_came_from_the_quarantine_says_whence(till: Till) -> None:
+    """Adopted evidence keeps who sent it and where to."""
+    origin = Origin("203.0.113.9", "/mpesa/callback", "174379")
+    asked = await till.ask()
+    await till.call_back(asked, token="", checkout_request_id="ws_CO_1", origin=origin)
+    await till.work()
+    kept = [piece for piece in await till.evidence(asked) if piece.source == "claim"]
+    assert [msgspec.json.decode(piece.origin, type=Origin) for piece in kept] == [origin]
+
+
+async def test_unreadable_bytes_on_the_secret_path_of_an_ended_payment_make_one_query_due(
+    till: Till, daraja: ScriptedDaraja
+) -> None:
+    """Nonsense on the path of a declined payment is a reason to ask once; its copies are none."""
+    row = await till.prompt()
+    await till.call_back(row, "1032")
+    till.clock.pass_s(48 * 3600)
+    for _ in range(30):
+        reading = CallbackUnreadable(till.clock(), "not JSON", trusted=True)
+        await till.ledger.record(Evidence(reading, "nonsense", token=row.token, raw=b"<html>"))
+        await till.work(after_s=1)
+    assert daraja.queries == [row.checkout_request_id]
 
 
 async def test_unreadable_bytes_on_the_secret_path_make_a_query_due(till: Till) -> None:

@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
+from hakika.engine.awaited import MARKED_MS, Awaited
 from hakika.engine.representation import as_dict
 from hakika.store.search import Search
 from tests.engine.till import START_MS, Till, say
@@ -22,7 +23,7 @@ async def test_waiting_for_what_has_ended_answers_at_once(till: Till) -> None:
 
 async def test_waiting_ends_with_the_payment(till: Till) -> None:
     """Whoever waits is answered when the payment ends, long before the timeout."""
-    row = await till.prompt()
+    row, till.clock.patience = await till.prompt(), 10**6
     waiting = asyncio.ensure_future(till.cashier.wait(row.id, 10**12))
     while not till.notices.watched(row.id):  # noqa: ASYNC110 - no event says so
         await asyncio.sleep(0)
@@ -31,12 +32,14 @@ async def test_waiting_ends_with_the_payment(till: Till) -> None:
 
 
 async def test_waiting_sees_what_another_node_concluded(till: Till, second_till: Till) -> None:
-    """A payment that ends on another node is seen by looking again."""
-    row = await till.prompt()
+    """A payment that ends on another node is seen by looking into the log."""
+    row, till.clock.patience = await till.prompt(), 10**6
+    await till.feed.look()
     waiting = asyncio.ensure_future(till.cashier.wait(row.id, 10**12))
     while not till.notices.watched(row.id):  # noqa: ASYNC110 - no event says so
         await asyncio.sleep(0)
     await second_till.call_back(row)
+    await till.feed.look()
     assert (await asyncio.wait_for(waiting, 5)).status == "completed"
 
 
@@ -48,12 +51,20 @@ async def test_waiting_ends_at_the_timeout(till: Till) -> None:
 
 
 async def test_waiting_says_that_somebody_waits(till: Till) -> None:
-    """While somebody waits the payment is marked so, in turns of a few seconds; nobody is remembered after."""
-    row = await till.prompt()
-    await till.cashier.wait(row.id, 30_000)
-    awaited_until_ms = (await till.read(row.id)).awaited_until_ms
-    assert START_MS + 25_000 <= awaited_until_ms <= START_MS + 30_000
+    """All payments that somebody waits for are marked in one statement, which is renewed; then nobody is remembered."""
+    rows = [await till.prompt() for _ in range(3)]
+    awaited, till.clock.patience = Awaited(till.store, till.notices, till.clock), 10**6
+    waiting = [asyncio.ensure_future(till.cashier.wait(row.id, 10**12)) for row in rows[:2]]
+    while len(till.notices.all_watched()) < 2:  # noqa: ASYNC110 - no event says so
+        await asyncio.sleep(0)
+    assert [await awaited.mark(), await awaited.mark()] == [2, 0]
+    assert [(await till.read(row.id)).awaited_until_ms for row in rows] == [START_MS + MARKED_MS] * 2 + [0]
+    till.clock.pass_ms(MARKED_MS - 1_000)
+    assert await awaited.mark() == 2
+    till.notices.end()
+    await asyncio.gather(*waiting)
     assert till.notices._waiting == {}
+    assert await awaited.mark() == 0
 
 
 async def test_every_filter_finds(till: Till) -> None:

@@ -207,10 +207,19 @@ async def test_what_waits_in_the_spool_is_found(till: Till, tmp_path: Path) -> N
     spool = Spool(tmp_path / "callbacks.spool")
     assert verify(till, spool.file).differences == []
     spool.append(b"one")
-    spool.set_aside(b"two")
+    spool.set_aside(b"two", torn=False)
     report = verify(till, spool.file)
     assert rules(report) == ["spool"]
     assert len(report.differences) == 2
+
+
+async def test_a_torn_line_is_a_warning(till: Till, tmp_path: Path) -> None:
+    """Its sender was never answered and nothing can be done about it: it does not make the proof fail for ever."""
+    spool = Spool(tmp_path / "callbacks.spool")
+    spool.set_aside(b"half", torn=True)
+    report = verify(till, spool.file)
+    assert report.differences == []
+    assert [(found.rule, "delete it" in found.detail) for found in report.warnings] == [("spool", True)]
 
 
 async def test_more_payments_than_a_page(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:

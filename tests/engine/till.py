@@ -23,13 +23,17 @@ from hakika.domain.evidence import (
 from hakika.engine.accounts import Accounts, Credentials, NewAccount
 from hakika.engine.budgets import Budgets
 from hakika.engine.case import NO_ORIGIN, Evidence, Origin, Recorded
-from hakika.engine.cashier import Cashier, IdempotencyKey
+from hakika.engine.cashier import Cashier
+from hakika.engine.checkouts import Checkouts
 from hakika.engine.clock import Clock
 from hakika.engine.collect import Collector
+from hakika.engine.feed import Feed
 from hakika.engine.health import CallbackHealth
 from hakika.engine.ledger import Ledger
 from hakika.engine.notices import Notices
+from hakika.engine.once import IdempotencyKey
 from hakika.engine.orders import Order, read_order
+from hakika.engine.prompting import Prompting
 from hakika.engine.vault import Vault
 from hakika.engine.worker import Worker
 from hakika.store import open_store
@@ -51,6 +55,7 @@ class HeldClock(Clock):
     def __init__(self) -> None:
         super().__init__()
         self.now_ms = START_MS
+        self.patience = 5  # how often others run before time passes
 
     def __call__(self) -> int:
         """The time now."""
@@ -71,7 +76,7 @@ class HeldClock(Clock):
 
     async def wait_for(self, event: asyncio.Event, duration_ms: float) -> bool:
         """Let others run first; only when nobody sets the event does the time pass."""
-        for _ in range(5):
+        for _ in range(self.patience):
             if event.is_set():
                 return True
             await asyncio.sleep(0)
@@ -132,6 +137,14 @@ class ScriptedDaraja:
         self.query_answers: list[QueryAnswer] = []
         self.query_default: QueryAnswer = say("4999")
         self.during_push: Callable[[PushOrder], Any] = lambda _: None
+        self.obstacles: list[PushOutcome | Exception] = []
+
+    async def prepare(self, _account_id: str, _shortcode: Shortcode, _attempt: int) -> PushOutcome | None:
+        """See engine.collect.Daraja."""
+        obstacle = self.obstacles.pop(0) if self.obstacles else None
+        if isinstance(obstacle, Exception):
+            raise obstacle
+        return obstacle
 
     async def push(self, _account_id: str, _shortcode: Shortcode, order: PushOrder, attempt: int) -> PushOutcome:
         """See engine.collect.Daraja."""
@@ -163,6 +176,7 @@ class Till:
         self.budgets = Budgets(self.store, self.accounts, clock)
         self.notices, self.health = Notices(), CallbackHealth(clock)
         self.ledger = Ledger(self.store, clock, self.entropy, self.health, self.notices)
+        self.feed = Feed(self.store, self.notices, clock)
         self.collector = Collector(
             self.ledger,
             self.accounts,
@@ -176,6 +190,8 @@ class Till:
         self.cashier = Cashier(
             self.store, self.ledger, self.accounts, self.collector, self.budgets, clock, self.entropy
         )
+        self.checkouts = Checkouts(self.store, self.ledger, self.accounts, clock, self.entropy)
+        self.prompting = Prompting(self.store, self.ledger, self.cashier, clock)
         self._phones = count(700_000_001)
         self._calls = (f"{seed}-{number}" for number in count(1))
 

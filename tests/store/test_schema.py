@@ -11,6 +11,7 @@ from sqlalchemy.pool import NullPool
 from hakika.domain.errors import SettingError
 from hakika.store import tables
 from hakika.store.accounts import AccountRow, TokenRow
+from hakika.store.checkouts import CheckoutRow, LinkRow
 from hakika.store.events import EventRow
 from hakika.store.evidence import EvidenceRow, QuarantineRow
 from hakika.store.keys import ApiKeyRow, IdempotencyRow
@@ -27,6 +28,8 @@ ROWS: list[tuple[Any, Any]] = [
     (TokenRow, tables.tokens),
     (ApiKeyRow, tables.api_keys),
     (IdempotencyRow, tables.idempotency_keys),
+    (CheckoutRow, tables.checkouts),
+    (LinkRow, tables.links),
 ]
 
 

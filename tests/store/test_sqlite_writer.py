@@ -2,8 +2,11 @@
 
 import asyncio
 import sqlite3
+import stat
 import sys
+import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -172,3 +175,47 @@ async def test_who_waits_too_long_for_another_process_is_told(
     other.execute("ROLLBACK")
     other.close()
     assert await sqlite.write(lambda tx: write_budget(tx, "a")) == "a"
+
+
+async def test_what_cannot_begin_in_time_is_not_done(sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write behind one that hangs gives up, and surely was not done; the one that hangs is waited for."""
+    hang, hanging = threading.Event(), threading.Event()
+    await sqlite.write(lambda tx: write_budget(tx, "before"))
+    submit = sqlite._commits.submit
+
+    def commit_slowly(run: Any, statement: str) -> Any:
+        sqlite._commits.submit = submit  # type: ignore[method-assign]
+
+        def commit() -> None:
+            hanging.set()
+            hang.wait()
+            run(statement)
+
+        return submit(commit)
+
+    sqlite._commits.submit = commit_slowly  # type: ignore[method-assign,assignment]
+    first = asyncio.ensure_future(sqlite.write(lambda tx: write_budget(tx, "first")))
+    await asyncio.to_thread(hanging.wait)
+    monkeypatch.setattr("hakika.store.sqlite.GIVES_UP_AFTER_S", 0.01)
+    with pytest.raises(StoreUnavailable, match="did not come to it"):
+        await sqlite.write(lambda tx: write_budget(tx, "second"))
+    assert not first.done()
+    hang.set()
+    assert await first == "first"
+    assert await sqlite.read(count_budgets) == 2
+
+
+def test_a_database_is_its_users_alone(tmp_path: Path) -> None:
+    """It holds secrets: made readable by its user only, its log as well; others' rights on an older one are taken."""
+    file = tmp_path / "new.db"
+    store = SqliteStore(f"sqlite:///{file}")
+    store.write_now(lambda tx: tx.execute(text("CREATE TABLE t (a)")))
+    made = sqlite3.connect(file)
+    made.execute("SELECT * FROM t").fetchall()
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert set(modes) >= {"new.db"}
+    assert set(modes.values()) == {0o600}
+    made.close()
+    file.chmod(0o644)
+    SqliteStore(f"sqlite:///{file}")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640

@@ -1,14 +1,15 @@
 """`/v1/accounts`: the shortcodes that this server charges for."""
 
-from typing import Annotated
+from collections.abc import Callable
 
 import msgspec
-from fastapi import APIRouter, Path, Request, Response, Security
+from fastapi import APIRouter, Request, Response, Security
 
 from hakika.api.access import Caller, bearer
+from hakika.api.account_shapes import AccountChange, AccountList, AccountShape, NewAccountShape
 from hakika.api.payments import EVERYWHERE, ApiKey
 from hakika.api.problems import document
-from hakika.api.shapes import NO_CONTROLS, AccountList, AccountShape, NewAccountShape
+from hakika.api.shapes import AccountName
 from hakika.domain.errors import AccountExists, InvalidRequest, NotFound
 from hakika.engine.accounts import Account, Accounts, Credentials, NewAccount
 from hakika.engine.ledger import Ledger
@@ -17,8 +18,6 @@ from hakika.store.accounts import find_account
 from hakika.store.transaction import Transaction
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"], dependencies=[Security(bearer)])
-NAMES = "accounts"  # the lock under which names are given: two may not get the same one
-AccountId = Annotated[str, Path(min_length=1, max_length=64, pattern=NO_CONTROLS, examples=["westlands"])]
 
 
 @router.get("", responses={200: {"model": AccountList}, **document(*EVERYWHERE)})
@@ -36,34 +35,50 @@ async def add_account(body: NewAccountShape, request: Request, caller: ApiKey) -
     _refuse_other_mode(caller, body.environment)
     new = read_new_account(body, request.app.state.daraja_urls[body.environment])
 
-    def add(tx: Transaction) -> Account:
-        tx.lock_name(NAMES)
-        return accounts.add(tx, new)
-
-    account = await ledger.store.write(add)
+    account = await ledger.store.write(lambda tx: accounts.add(tx, new))
     await _reload(accounts, ledger)
     return _json(_show(account, ledger), 201)
 
 
 @router.put("/{account_id}", responses={200: {"model": AccountShape}, **document(*EVERYWHERE, NotFound, AccountExists)})
-async def change_account(account_id: AccountId, body: NewAccountShape, request: Request, caller: ApiKey) -> Response:
-    """Change an account, by its id or name: everything is given anew."""
-    accounts, ledger = _parts(request)
+async def change_account(account_id: AccountName, body: NewAccountShape, request: Request, caller: ApiKey) -> Response:
+    """Change an account, by its id or name: everything is given anew, but whether it is active."""
+    accounts, _ = _parts(request)
     _refuse_other_mode(caller, body.environment)
     new = read_new_account(body, request.app.state.daraja_urls[body.environment])
+    return await _change(request, caller, account_id, lambda tx: accounts.change(tx, account_id, new))
 
-    def change(tx: Transaction) -> Account:
-        tx.lock_name(NAMES)
-        named, changed = find_account(tx, new.name), find_account(tx, account_id)
-        if changed and caller.mode not in {"", mode_of(changed.environment)}:
+
+@router.patch(
+    "/{account_id}", responses={200: {"model": AccountShape}, **document(*EVERYWHERE, NotFound, AccountExists)}
+)
+async def amend_account(account_id: AccountName, body: AccountChange, request: Request, caller: ApiKey) -> Response:
+    """Change what is given of an account, by its id or name; `active` alone puts it out of use or into it again."""
+    accounts, _ = _parts(request)
+    given = read_change(body)
+    return await _change(request, caller, account_id, lambda tx: accounts.amend(tx, account_id, **given))
+
+
+async def _change(
+    request: Request, caller: Caller, account_id: str, change: Callable[[Transaction], Account]
+) -> Response:
+    accounts, ledger = _parts(request)
+
+    def change_own(tx: Transaction) -> Account:
+        known = find_account(tx, account_id)
+        if known and caller.mode not in {"", mode_of(known.environment)}:
             raise NotFound(f"There is no {caller.mode} account {account_id!r}.")
-        if named and changed and named.id != changed.id:
-            raise AccountExists(f"There is another account named {new.name!r}.")
-        return accounts.change(tx, account_id, new)
+        return change(tx)
 
-    account = await ledger.store.write(change)
+    account = await ledger.store.write(change_own)
     await _reload(accounts, ledger)
     return _json(_show(account, ledger))
+
+
+def read_change(body: AccountChange) -> dict[str, object]:
+    """What the body gives, by the names of the account's fields."""
+    given = body.model_dump(exclude_none=True)
+    return given | ({"return_hosts": tuple(given["return_hosts"])} if "return_hosts" in given else {})
 
 
 def read_new_account(body: NewAccountShape, base_url: str) -> NewAccount:
@@ -78,6 +93,8 @@ def read_new_account(body: NewAccountShape, base_url: str) -> NewAccount:
         credentials=Credentials(body.consumer_key, body.consumer_secret, body.passkey),
         calls_per_minute=body.calls_per_minute,
         queries_per_minute=body.queries_per_minute or (5 if sandbox else body.calls_per_minute),
+        display_name=body.display_name,
+        return_hosts=tuple(body.return_hosts),
     )
 
 
@@ -107,6 +124,8 @@ def _show(account: Account, ledger: Ledger) -> dict[str, object]:
         "calls_per_minute": account.calls_per_minute,
         "queries_per_minute": account.queries_per_minute,
         "active": account.active,
+        "display_name": account.display_name,
+        "return_hosts": account.return_hosts,
         "callbacks_arrive": ledger.health.arrive(account.id),
         "created_at": iso(account.created_at_ms),
     }

@@ -2,7 +2,13 @@
 
 POST /c/{token}, /mpesa/callback, …    callbacks     Safaricom's results; in front of the framework
 /v1/payments…                          payments      ask for money, follow it, resolve it
+/v1/events…                            events        what was published, and following it live
+/v1/endpoints…                         endpoints     where events are delivered to
+/v1/deliveries…                        deliveries    what is owed to whom; sending it again; probes
 /v1/accounts…                          accounts      the shortcodes
+/api/v1/payments…, /payment/…, …       compat        what common integrations' own clients call
+/v1/checkouts…, /v1/links…             checkouts     pages on which payers pay
+/pay…, /link…, /till…                  pages         those pages, and the till's
 /health, /ready, /v1/errors…           health        is it alive, can it work, what does an error mean
 /docs, /openapi.json                   FastAPI       the contract, with examples
 /local…                                local         the command line on the same machine
@@ -16,12 +22,22 @@ from typing import Any
 from fastapi import FastAPI
 
 from hakika import __version__
-from hakika.api import accounts, health, local, payments
+from hakika.api import accounts, checkouts, compat, deliveries, endpoints, events, health, local, payments
+from hakika.api.account_shapes import EXEMPLARY as EXEMPLARY_ACCOUNTS
+from hakika.api.browsers import Browsers
 from hakika.api.callbacks import AddressBook, Asgi, Callbacks
+from hakika.api.checkout_shapes import EXEMPLARY as EXEMPLARY_CHECKOUTS
+from hakika.api.endpoint_shapes import EXEMPLARY as EXEMPLARY_ENDPOINTS
+from hakika.api.event_shapes import EXEMPLARY as EXEMPLARY_EVENTS
 from hakika.api.guard import Guard
+from hakika.api.pages import links, pay, till
+from hakika.api.pages.frame import router as pages
 from hakika.api.problems import handle_errors
 from hakika.api.shapes import EXEMPLARY
+from hakika.api.stream import Outlasting
 
+PAGES = (pay, links, till)
+"""They put their routes on one router."""
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 DESCRIPTION = """
@@ -43,14 +59,29 @@ def create_app(lifespan: Lifespan | None = None) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         redoc_url=None,
+        redirect_slashes=False,  # the redirect would name whatever host the caller did
         generate_unique_id_function=lambda route: route.name,  # the verbs, as they are called in the code
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
-    routers = [payments.router, accounts.router, health.router, local.router]
+    routers = [
+        payments.router,
+        events.router,
+        endpoints.router,
+        deliveries.router,
+        checkouts.router,
+        accounts.router,
+        compat.router,
+        health.router,
+        local.router,
+        pages,
+    ]
     for router in routers:
         app.include_router(router)
     handle_errors(app, routers)
+    app.include_router(events.socket_router)
+    app.state.cors_origins = ()
     app.add_middleware(Guard)
+    app.add_middleware(Browsers)
     app.openapi = functools.partial(_describe_api, app)  # type: ignore[method-assign]
     return app
 
@@ -58,11 +89,12 @@ def create_app(lifespan: Lifespan | None = None) -> FastAPI:
 def _describe_api(app: FastAPI) -> dict[str, Any]:
     """The contract, with its examples as they were written: the framework leaves out whatever is null in them."""
     document = FastAPI.openapi(app)
-    for shape in EXEMPLARY:
+    shapes = (*EXEMPLARY, *EXEMPLARY_ACCOUNTS, *EXEMPLARY_EVENTS, *EXEMPLARY_ENDPOINTS, *EXEMPLARY_CHECKOUTS)
+    for shape in shapes:
         document["components"]["schemas"][shape.__name__] |= shape.model_config["json_schema_extra"]
     return document
 
 
 def with_callbacks(app: FastAPI, addresses: AddressBook) -> Asgi:
     """The API with the callback paths in front of it."""
-    return Callbacks(app.state.desk, addresses, app.state.clock, app)
+    return Callbacks(app.state.desk, addresses, app.state.clock, Outlasting(app))

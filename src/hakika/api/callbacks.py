@@ -63,6 +63,12 @@ class AddressBook:
                 break
         return sender
 
+    def is_from_proxy(self, scope: Scope) -> bool:
+        """Whether a proxy of ours handed the request on and says for whom."""
+        client = scope.get("client")
+        near = _bare_address(str(client[0])) if client else ""
+        return _is_among(near, self._proxies) and bool(_headers(scope, b"x-forwarded-for").strip(" ,"))
+
     def is_foreign(self, sender: str) -> bool:
         """Whether Safaricom does not post from there."""
         if not self._expected:

@@ -11,6 +11,7 @@ import structlog
 from starlette.requests import Request
 
 from hakika.api.access import require_key
+from hakika.api.door import is_drop_in
 from hakika.api.problems import RequestTooLarge, answer
 from hakika.domain.errors import HakikaError
 
@@ -49,6 +50,8 @@ class Guard:
         try:
             if needs_key(scope["path"]):
                 scope["hakika.key"] = await require_key(Request(scope))
+            elif is_drop_in(scope["path"]):
+                scope["hakika.key"] = await scope["app"].state.door.admit(Request(scope))
             await self._app(scope, await _read_body(scope, receive), send_and_note)
         except _SenderLeft:
             return None

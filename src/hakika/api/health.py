@@ -1,5 +1,6 @@
 """Whether the server lives, whether it can work, and what each error means."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,12 +12,14 @@ from hakika import __version__
 from hakika.api.problems import Problem, blank, describe, document
 from hakika.api.shapes import CallbackHealthShape, ErrorList, HealthShape, ReadinessShape
 from hakika.domain.errors import HakikaError, InvalidRequest, NotFound, StoreUnavailable
+from hakika.engine.desk import Desk
 from hakika.store.evidence import count_quarantine
 from hakika.store.tables import payments
 from hakika.store.transaction import Transaction
 
 router = APIRouter(tags=["health"])
 WORKER_LATE_MS = 30_000
+READS_WITHIN_S = 2.0
 PUBLIC = ("hakika.domain.", "hakika.api.")  # others, like the client's, never leave the server
 
 
@@ -30,21 +33,29 @@ async def show_health() -> dict[str, str]:
     "/ready", responses={200: {"model": ReadinessShape}, 503: {"model": ReadinessShape, "description": "Not ready."}}
 )
 async def show_readiness(request: Request) -> Response:
-    """Answer 200 when the database answers and the worker goes round, else 503; with what waits."""
+    """Answer 200 when the database takes writes, the spool has room and the worker goes round, else 503."""
     state = request.app.state
     worker_late = state.clock() - state.worker.beat_at_ms > WORKER_LATE_MS * state.clock.speed
-    checks: dict[str, Any] = {
-        "worker": "late" if worker_late else "ok",
-        "spooled_callbacks": await state.desk.waiting(),
-    }
-    checks |= {"spoiled_callbacks": state.desk.spoiled, "lost_callbacks": state.desk.lost}
+    checks: dict[str, Any] = {"worker": "late" if worker_late else "ok"}
+    checks |= await _look_at_spool(state.desk)
+    checks["database"] = await state.probe.look()
     try:
-        checks |= await state.ledger.store.read(_count)
-        checks["database"] = "ok"
-    except StoreUnavailable as error:
-        checks["database"] = error.detail
-    ready = checks["worker"] == checks["database"] == "ok"
+        async with asyncio.timeout(READS_WITHIN_S):
+            checks |= await state.ledger.store.read(_count)
+    except (StoreUnavailable, TimeoutError) as error:
+        said = str(error) or f"It did not answer within {READS_WITHIN_S:g} s."
+        checks["database"] = said if checks["database"] == "ok" else checks["database"]
+    ready = checks["worker"] == checks["database"] == checks["spool"] == "ok"
     return JSONResponse({"status": "ready" if ready else "not_ready", "checks": checks}, 200 if ready else 503)
+
+
+async def _look_at_spool(desk: Desk) -> dict[str, Any]:
+    counted = {"spoiled_callbacks": desk.spoiled, "lost_callbacks": desk.lost}
+    try:
+        waiting, full = await desk.waiting(), desk.is_full()
+    except OSError as error:  # no file can be opened: nothing could be spooled either
+        return {"spool": f"It cannot be read: {error.strerror}."} | counted
+    return {"spool": "full" if full else "ok", "spooled_callbacks": waiting} | counted
 
 
 @router.get("/mpesa/callback/health", responses={200: {"model": CallbackHealthShape}})

@@ -1,7 +1,8 @@
 """`/v1/payments`: ask for money, and find out what became of it."""
 
-import asyncio
 import re
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -10,13 +11,16 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response, 
 from pydantic import BaseModel
 
 from hakika.api.access import Caller, bearer, require_key
-from hakika.api.problems import RequestTooLarge, document
+from hakika.api.keyed import KEY_ERRORS, REPLAYED, KeyHeader, answer_created, read_key
+from hakika.api.problems import ClientSecretRefused, RequestTooLarge, document
 from hakika.api.shapes import (
     NO_CONTROLS,
     PAYMENT_EXAMPLE,
     AccountName,
     Cancellation,
+    ConfirmedBy,
     DarajaId,
+    Flag,
     NewPayment,
     NewRegistration,
     OperatorsWord,
@@ -28,6 +32,7 @@ from hakika.api.shapes import (
     Timeline,
     WaitSeconds,
 )
+from hakika.api.stream import BEAT, BEAT_MS, END, LASTS_MS, EventStream, LateAnswer, as_message
 from hakika.domain.errors import (
     AlreadyEnded,
     AlreadyRegistered,
@@ -35,8 +40,6 @@ from hakika.domain.errors import (
     CannotCancel,
     CannotQuery,
     CannotResolve,
-    IdempotencyKeyInFlight,
-    IdempotencyKeyReused,
     InvalidAmount,
     InvalidPhone,
     InvalidRequest,
@@ -48,9 +51,11 @@ from hakika.domain.errors import (
     StoreUnavailable,
 )
 from hakika.domain.phone import read_phone
-from hakika.engine.cashier import Answered, Cashier, IdempotencyKey, fingerprint_body
+from hakika.engine.cashier import Cashier
+from hakika.engine.feed import Feed
+from hakika.engine.notices import Watch
 from hakika.engine.orders import REFERENCE_LENGTH, read_order, read_registration, read_text
-from hakika.engine.representation import encode, mode_of
+from hakika.engine.representation import encode, encode_for_payer, mode_of
 from hakika.engine.resolution import Resolution
 from hakika.store.payments import PaymentRow
 from hakika.store.search import Search
@@ -59,39 +64,34 @@ EXAMPLE_ID = PAYMENT_EXAMPLE["id"]
 ApiKey = Annotated[Caller, Depends(require_key)]
 PAYMENT_ID = re.compile(r"pay_[0-9a-hjkmnp-tv-z]{26}")
 RECEIPT_PATTERN = r"^[A-Za-z0-9]{1,32}$"
-KeyHeader = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        pattern=r"^[ -~]*$",
-        description="Makes a repeat safe: the same key and body give the first answer again, for 24 hours.",
-    ),
-]
+RESULT_CODE_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
+STREAM_EXAMPLE = (
+    'event: payment\ndata: {"id":"pay_…","status":"pending","stage":"prompted",…}\n\n'
+    'id: 5f0c2a91-123\nevent: payment\ndata: {"id":"pay_…","status":"completed",…}\n\nevent: end\ndata: {}\n\n'
+)
 PAYMENT: dict[str, Any] = {"model": PaymentShape, "description": "The payment."}
-CREATED: dict[str, Any] = {
-    **PAYMENT,
-    "headers": {
-        "Idempotent-Replayed": {
-            "description": "`true` where the Idempotency-Key came before: this is the first answer, byte for byte.",
-            "schema": {"type": "string", "enum": ["true"]},
-        }
-    },
-}
+CREATED: dict[str, Any] = PAYMENT | REPLAYED
 EVERYWHERE = (NotAuthenticated, InvalidRequest, RequestTooLarge, StoreUnavailable)
-ASKING = (InvalidPhone, InvalidAmount, IdempotencyKeyReused, IdempotencyKeyInFlight)
+ASKING = (InvalidPhone, InvalidAmount, *KEY_ERRORS)
 
 router = APIRouter(prefix="/v1/payments", tags=["payments"], dependencies=[Security(bearer)])
 
 
-def find_cashier(request: Request) -> Cashier:
+# Dependencies are coroutines though they wait for nothing: FastAPI runs each plain function in a thread of its own.
+async def find_cashier(request: Request) -> Cashier:
     """FastAPI's dependency: the application."""
     cashier: Cashier = request.app.state.cashier
     return cashier
 
 
+async def find_feed(request: Request) -> Feed:
+    """FastAPI's dependency: the feed."""
+    feed: Feed = request.app.state.feed
+    return feed
+
+
 Verbs = Annotated[Cashier, Depends(find_cashier)]
+Following = Annotated[Feed, Depends(find_feed)]
 
 
 async def read_id(
@@ -105,12 +105,14 @@ async def read_id(
     """
     if not PAYMENT_ID.fullmatch(payment_id):
         raise NotFound("There is no such payment: an id is `pay_` and 26 characters.")
+    if caller.payment:
+        return payment_id  # it was read, to compare its secret
     if caller.mode and mode_of((await cashier.read(payment_id)).environment) != caller.mode:
         raise NotFound(f"There is no {caller.mode} payment {payment_id!r}.")
     return payment_id
 
 
-def read_language(accept_language: Annotated[str, Header(max_length=200)] = "en") -> str:
+async def read_language(accept_language: Annotated[str, Header(max_length=200)] = "en") -> str:
     """FastAPI's dependency: `sw` where the caller prefers Swahili, else `en`: for the words to the payer."""
     return "sw" if accept_language.strip().lower().startswith("sw") else "en"
 
@@ -118,8 +120,22 @@ def read_language(accept_language: Annotated[str, Header(max_length=200)] = "en"
 Language = Annotated[str, Depends(read_language)]
 
 
-def read_search(
+async def read_ending(
+    result_code: Annotated[str | None, Query(pattern=RESULT_CODE_PATTERN)] = None,
+    confirmed_by: ConfirmedBy | None = None,
+    flags: Annotated[list[Flag] | None, Query(max_length=8)] = None,
+    late: bool | None = None,
+    frozen: bool | None = None,
+) -> Search:
+    """FastAPI's dependency: how what the caller looks for has ended, and whether a person should look at it."""
+    return Search(
+        result_code=result_code, confirmed_by=confirmed_by, flags=tuple(flags or ()), late=late, frozen=frozen
+    )
+
+
+async def read_search(
     caller: ApiKey,
+    ending: Annotated[Search, Depends(read_ending)],
     reference: Reference | None = None,
     phone: PhoneText | None = None,
     receipt: Annotated[str | None, Query(pattern=RECEIPT_PATTERN)] = None,
@@ -135,7 +151,7 @@ def read_search(
     cursor: Annotated[str | None, Query(pattern=f"^{PAYMENT_ID.pattern}$")] = None,
 ) -> Search:
     """FastAPI's dependency: what the caller looks for, among the payments that its key opens."""
-    return Search(
+    return ending._replace(
         reference=read_text("reference", reference, REFERENCE_LENGTH) if reference else None,
         phone=read_phone(phone) if phone else None,
         receipt=receipt.upper() if receipt else None,
@@ -170,8 +186,8 @@ async def request_payment(
     `wait`, or read it again: it always ends.
     """
     order = read_order(**_given(body), mode=caller.mode)
-    key = _read_key("/v1/payments", caller, idempotency_key, _given(body))
-    return _created(await cashier.request(order, key))
+    key = read_key("/v1/payments", caller, idempotency_key, _given(body))
+    return answer_created(await cashier.request(order, key))
 
 
 @router.post(
@@ -188,8 +204,8 @@ async def register_payment(
     registration = read_registration(
         checkout_request_id=checkout_id, merchant_request_id=merchant_id, order=read_order(**given, mode=caller.mode)
     )
-    key = _read_key("/v1/payments/register", caller, idempotency_key, _given(body))
-    return _created(await cashier.register(registration, key))
+    key = read_key("/v1/payments/register", caller, idempotency_key, _given(body))
+    return answer_created(await cashier.register(registration, key))
 
 
 @router.get("", responses={200: {"model": PaymentList}, **document(*EVERYWHERE, InvalidPhone)})
@@ -206,10 +222,11 @@ async def list_payments(
     return _json(b'{"object":"list","data":[%b],"has_more":%b,"next_cursor":%b}' % (data, more_json, next_cursor))
 
 
-@router.get("/{payment_id}", responses={200: PAYMENT, **document(*EVERYWHERE, NotFound)})
-async def read_payment(payment_id: PaymentId, cashier: Verbs, language: Language) -> Response:
+@router.get("/{payment_id}", responses={200: PAYMENT, **document(*EVERYWHERE, NotFound, ClientSecretRefused)})
+async def read_payment(payment_id: PaymentId, cashier: Verbs, caller: ApiKey, language: Language) -> Response:
     """Read a payment, straight from the database."""
-    return _show(await cashier.read(payment_id), language)
+    row = await cashier.read(payment_id)
+    return _show(row, language, caller) if caller.payment else _json(encode(row, language, with_secret=True))
 
 
 @router.get("/{payment_id}/timeline", responses={200: {"model": Timeline}, **document(*EVERYWHERE, NotFound)})
@@ -219,22 +236,60 @@ async def tell_payment(payment_id: PaymentId, cashier: Verbs) -> Response:
     return _json(msgspec.json.encode({"object": "list", "data": entries}))
 
 
-@router.get("/{payment_id}/wait", responses={200: PAYMENT, **document(*EVERYWHERE, NotFound)})
+@router.get("/{payment_id}/wait", responses={200: PAYMENT, **document(*EVERYWHERE, NotFound, ClientSecretRefused)})
 async def wait_for_payment(
-    payment_id: PaymentId, request: Request, cashier: Verbs, language: Language, timeout_s: WaitSeconds = 120
+    payment_id: PaymentId,
+    cashier: Verbs,
+    caller: ApiKey,
+    language: Language,
+    timeout_s: WaitSeconds = 120,
 ) -> Response:
     """Wait until the payment is no longer pending, or until the timeout (in seconds)."""
-    waiting = asyncio.create_task(cashier.wait(payment_id, int(timeout_s * 1000)))
-    leaving = asyncio.create_task(_see_off(request))
-    try:
-        await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not waiting.done():
-            return Response(status_code=499)  # nobody reads it
-        return _show(waiting.result(), language)
-    finally:
-        waiting.cancel()
-        leaving.cancel()
-        await asyncio.gather(waiting, leaving, return_exceptions=True)
+
+    async def answer() -> Response:
+        return _show(await cashier.wait(payment_id, int(timeout_s * 1000)), language, caller)
+
+    return LateAnswer(answer())
+
+
+@router.get(
+    "/{payment_id}/stream",
+    status_code=200,
+    response_class=EventStream,
+    responses={
+        200: {
+            "description": "Server-sent events, until the payment is no longer pending.",
+            "content": {"text/event-stream": {"examples": {"one": {"value": STREAM_EXAMPLE}}}},
+        },
+        **document(*EVERYWHERE, NotFound, ClientSecretRefused),
+    },
+)
+async def stream_payment(
+    payment_id: PaymentId, feed: Following, cashier: Verbs, caller: ApiKey, language: Language
+) -> Response:
+    """Follow a payment live, as server-sent events: as it is now, then each change; `end` is the last."""
+    store = await feed.name()
+
+    def show(row: PaymentRow, number: int) -> bytes:
+        data = encode_for_payer(row, language) if caller.payment else encode(row, language)
+        return as_message("payment", data, f"{store}-{number}" if number else "")
+
+    async def tell(watch: Watch) -> AsyncGenerator[bytes, None]:
+        beats = 0
+        async for change in cashier.follow(payment_id, watch, BEAT_MS):
+            yield show(*change) if change else BEAT
+            beats += change is None
+            if beats * BEAT_MS >= LASTS_MS:
+                return
+        if not watch.over:
+            yield END
+
+    @contextmanager
+    def open_watch() -> Iterator[tuple[Watch, AsyncGenerator[bytes, None]]]:
+        with feed.watch(payment_id) as watch:
+            yield watch, tell(watch)
+
+    return EventStream(open_watch())
 
 
 @router.post(
@@ -264,28 +319,13 @@ async def resolve_payment(
     return _show(await cashier.resolve(payment_id, resolution, body.operator or caller.key), language)
 
 
-async def _see_off(request: Request) -> None:
-    """Return when the caller has gone away."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
 def _given(body: BaseModel) -> dict[str, Any]:
     """What was given, as it was given: not a copy, which has a limit of its own on how deep `metadata` may be."""
     return dict(body)
 
 
-def _read_key(path: str, caller: Caller, key: str | None, body: object) -> IdempotencyKey | None:
-    return IdempotencyKey(caller.key, key, fingerprint_body(path, body)) if key else None
-
-
-def _created(answered: Answered) -> Response:
-    replayed = {"Idempotent-Replayed": "true"} if answered.replayed else {}
-    return Response(answered.body, 201, replayed, media_type="application/json")
-
-
-def _show(row: PaymentRow, language: str) -> Response:
-    return _json(encode(row, language))
+def _show(row: PaymentRow, language: str, caller: Caller | None = None) -> Response:
+    return _json(encode_for_payer(row, language) if caller and caller.payment else encode(row, language))
 
 
 def _json(body: bytes) -> Response:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
-from hakika.domain.errors import HakikaError, InvalidRequest, NotAuthenticated, NotFound
+from hakika.domain.errors import CallerError, HakikaError, InvalidRequest, NotAuthenticated, NotFound
 
 MEDIA_TYPE = "application/problem+json"
 PROBLEM_SCHEMA = "#/components/schemas/Problem"
@@ -58,6 +58,16 @@ class RequestTooLarge(InvalidRequest):
     cure = "Send at most 64 KiB; keep large things elsewhere and their names in `metadata`."
 
 
+class PromptRefused(HakikaError):
+    """Daraja refused the prompt, or it could not be sent: the phone did not ring and the payment has ended."""
+
+    code = "prompt_refused"
+    http_status = 502
+    title = "The phone was not prompted"
+    money = "None moved: no prompt was sent."
+    cure = "Read `errorCode` and `errorMessage`, correct what they name, and ask again."
+
+
 class NotLocal(NotAuthenticated):
     """Only the command line on the server's own machine may do that: run it there."""
 
@@ -65,6 +75,25 @@ class NotLocal(NotAuthenticated):
     http_status = 403
     title = "Only from the server's own machine"
     cure = "Run `hakika` on the machine and as the user that the server runs as."
+
+
+class InvalidCursor(CallerError):
+    """The cursor names no place in this server's log of events: it is of another database, or of the future."""
+
+    code = "invalid_cursor"
+    title = "That cursor leads nowhere"
+    money = "This answer says nothing about money."
+    cure = "Read GET /v1/events from the last number that you have handled, or from 0; or follow from now, without any."
+
+
+class ClientSecretRefused(CallerError):
+    """A client_secret reads, waits for and streams its own payment, until a day after it ended; nothing else."""
+
+    code = "client_secret_refused"
+    http_status = 403
+    title = "A client_secret does not open this"
+    money = "This answer says nothing about money."
+    cure = "Use it with GET on its payment, /wait or /stream; anything else is for your server, with an API key."
 
 
 class MethodNotAllowed(NotFound):

@@ -64,21 +64,6 @@ TIMELINE_EXAMPLE: dict[str, Any] = {
         },
     ],
 }
-ACCOUNT_EXAMPLE: dict[str, Any] = {
-    "id": "acc_01m2x5g1v7k3m9p5r1t7w3z9b5",
-    "object": "account",
-    "name": "westlands",
-    "mode": "test",
-    "environment": "sandbox",
-    "shortcode": "174379",
-    "till": None,
-    "calls_per_minute": 120,
-    "queries_per_minute": 5,
-    "active": True,
-    "callbacks_arrive": False,
-    "created_at": "2026-11-21T06:00:00.000Z",
-}
-
 NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
 """Control characters: NUL does not fit in PostgreSQL, the others in no line of text."""
 
@@ -91,9 +76,9 @@ PhoneText = Annotated[
 ]
 Reference = Annotated[str, Field(min_length=1, max_length=REFERENCE_LENGTH, json_schema_extra={"pattern": SOME_TEXT})]
 Description = Annotated[str, Field(max_length=DESCRIPTION_LENGTH, json_schema_extra={"pattern": NO_CONTROLS})]
-AccountName = Annotated[str, Field(min_length=1, max_length=64, pattern=NO_CONTROLS)]
+AccountName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", examples=["westlands"])]
+Flag = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$", examples=["paid_twice"])]
 DarajaId = Annotated[str, Field(pattern=r"^[!-~]{1,128}$", examples=["ws_CO_191220191020363925"])]
-Secret = Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]
 
 
 class NewPayment(BaseModel):
@@ -193,6 +178,7 @@ class FailureShape(BaseModel):
     retry_after_s: int = Field(description="… and after how many seconds.")
 
 
+ConfirmedBy = Literal["callback", "query", "paybill", "operator", "push", "hakika"]
 Status = Literal["pending", "completed", "failed", "cancelled", "expired", "mispaid", "unresolved", "reversed"]
 
 
@@ -233,6 +219,7 @@ class PaymentShape(BaseModel):
     paid_at: str | None
     final_at: str | None
     updated_at: str
+    client_secret: str = Field("", description="For the payer's browser; only where you ask or read with an API key.")
 
 
 class PaymentList(BaseModel):
@@ -270,63 +257,6 @@ class Timeline(BaseModel):
     data: list[EntryShape]
 
 
-class NewAccountShape(BaseModel):
-    """A shortcode with its Daraja credentials, which are encrypted and never shown again."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        json_schema_extra={
-            "example": {
-                "name": "westlands",
-                "environment": "sandbox",
-                "shortcode": "174379",
-                "consumer_key": "your-consumer-key",
-                "consumer_secret": "your-consumer-secret",
-                "passkey": "your-passkey",
-            }
-        },
-    )
-
-    name: AccountName
-    environment: Literal["simulator", "sandbox", "production"] = "sandbox"
-    shortcode: str = Field(pattern=r"^\d{5,8}$", description="The PayBill, or for a till the store number.")
-    till: str = Field("", pattern=r"^(\d{5,8})?$", description="The till number, for Buy Goods.")
-    consumer_key: Secret
-    consumer_secret: Secret
-    passkey: Secret
-    calls_per_minute: float = Field(120, gt=0, le=100_000)
-    queries_per_minute: float | None = Field(None, gt=0, le=100_000)
-
-
-class AccountShape(BaseModel):
-    """One account, without its secrets."""
-
-    model_config = ConfigDict(json_schema_extra={"example": ACCOUNT_EXAMPLE})
-
-    id: str
-    object: Literal["account"]
-    name: str
-    mode: Literal["test", "live"]
-    environment: str
-    shortcode: str
-    till: str | None
-    calls_per_minute: float
-    queries_per_minute: float
-    active: bool
-    callbacks_arrive: bool
-    created_at: str
-
-
-class AccountList(BaseModel):
-    """All accounts, oldest first."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"object": "list", "data": [ACCOUNT_EXAMPLE]}})
-
-    object: Literal["list"]
-    data: list[AccountShape]
-
-
 WaitSeconds = Annotated[float, Query(alias="timeout", ge=0, le=300, description="In seconds.")]
 
 
@@ -349,6 +279,7 @@ class ReadinessShape(BaseModel):
                 "checks": {
                     "worker": "ok",
                     "database": "ok",
+                    "spool": "ok",
                     "spooled_callbacks": 0,
                     "spoiled_callbacks": 0,
                     "lost_callbacks": 0,
@@ -387,5 +318,5 @@ class ErrorList(BaseModel):
     data: list[Problem]
 
 
-EXEMPLARY: tuple[type[BaseModel], ...] = (PaymentShape, PaymentList, Timeline, AccountShape, AccountList)
+EXEMPLARY: tuple[type[BaseModel], ...] = (PaymentShape, PaymentList, Timeline)
 """Shapes whose examples have nulls in them."""

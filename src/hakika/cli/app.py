@@ -118,7 +118,7 @@ def main() -> None:
 @functools.cache
 def _register() -> None:
     # Importing a module of commands puts them into the table, in this order.
-    from hakika.cli import servers, payments, keys, accounts, upkeep  # noqa: F401, I001
+    from hakika.cli import servers, payments, finding, keys, accounts, endpoints, deliveries, upkeep  # noqa: F401, I001
 
 
 def registered() -> typer.Typer:

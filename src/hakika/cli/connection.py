@@ -3,6 +3,8 @@
 import ipaddress
 import re
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -10,9 +12,9 @@ import httpx2
 
 from hakika.cli.voice import Failure
 from hakika.config import Settings
-from hakika.serving.presence import read_presence
+from hakika.serving.presence import FILE, Presence, read_presence
 
-DEMO = "demo"  # the folder of the demo's own server, in the data directory
+DEMOS = Path(".hakika/demo")  # where `hakika demo` works, whatever the settings say: it hears none
 _RECEIPT = re.compile(r"[A-Za-z0-9]{1,32}")
 PROBE_S = 1.5
 ANSWER_S = 30.0
@@ -61,6 +63,11 @@ class Remote:
             found |= {payment["id"]: payment for payment in page["data"]}
         return [found[payment_id] for payment_id in sorted(found, reverse=True)]
 
+    def list_payments(self, wanted: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
+        """The payments that fit, newest first, and whether there are more."""
+        page = self._ask("GET", "/v1/payments", params=wanted, tries=TRIES)
+        return page["data"], page["has_more"]
+
     def tell(self, payment_id: str) -> list[dict[str, Any]]:
         """All evidence and events of a payment."""
         entries: list[dict[str, Any]] = self._ask("GET", f"/v1/payments/{payment_id}/timeline", tries=TRIES)["data"]
@@ -89,9 +96,9 @@ class Remote:
         """Add an account."""
         return self._ask("POST", "/v1/accounts", json=body)
 
-    def change_account(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Give an account anew."""
-        return self._ask("PUT", f"/v1/accounts/{quote(name, safe='')}", json=body)
+    def amend_account(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Change what is given of an account."""
+        return self._ask("PATCH", f"/v1/accounts/{quote(name, safe='')}", json=body)
 
     def list_keys(self) -> list[dict[str, Any]]:
         """All API keys."""
@@ -109,6 +116,23 @@ class Remote:
         """What is about no payment that is known."""
         return list(self._ask("GET", "/local/quarantine", params={"limit": limit})["data"])
 
+    def call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, params: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """→ the answer to any request; one that only reads is repeated where no answer came."""
+        given: dict[str, Any] = {"json": body} if body is not None else {}
+        given |= {"params": params} if params else {}
+        return self._ask(method, path, tries=TRIES if method == "GET" else 1, **given)
+
+    def stream(self, path: str, params: dict[str, Any], silence_s: float) -> Iterator[str]:
+        """The lines of a stream, until it ends or is silent for so long. Raises Failure where it is refused."""
+        timeout = httpx2.Timeout(ANSWER_S, read=silence_s)
+        with self._http.stream("GET", path, params=params, timeout=timeout) as answer:
+            if answer.status_code != httpx2.codes.OK:
+                answer.read()
+                _read(answer)
+            yield from answer.iter_lines()
+
     # ── asking ──────────────────────────────
 
     def _ask(self, method: str, path: str, *, tries: int = 1, **request: Any) -> dict[str, Any]:
@@ -116,7 +140,7 @@ class Remote:
         for left in range(tries - 1, -1, -1):
             try:
                 answer = self._http.request(method, path, **request)
-            except httpx2.HTTPError as error:
+            except (httpx2.HTTPError, httpx2.InvalidURL) as error:
                 if not left:
                     raise self._silent(method, error) from None
             else:
@@ -126,8 +150,10 @@ class Remote:
             time.sleep(PAUSE_S * (tries - left))
         raise AssertionError
 
-    def _silent(self, method: str, error: httpx2.HTTPError) -> Failure:
-        never_sent = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.UnsupportedProtocol)
+    def _silent(self, method: str, error: Exception) -> Failure:
+        never_sent = isinstance(
+            error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.UnsupportedProtocol | httpx2.InvalidURL
+        )
         unknown = method == "POST" and not never_sent
         return Failure(
             "The server does not answer",
@@ -144,16 +170,50 @@ class Remote:
 def find_server(settings: Settings, named: str) -> Remote | None:
     """The server named with `--server`, else the one that runs on this machine, else None."""
     url = named or settings.server
-    known = [read_presence(folder) for folder in (settings.data_dir, settings.data_dir / DEMO)]
+    own, demos = _look_around(settings.data_dir)
     if url:
-        if not url.startswith(("http://", "https://")):
-            raise Failure("Not a server's address", f"{url!r}", cure="Write --server http://127.0.0.1:8000.")
-        ours = [presence.local_key for presence in known if presence and presence.url == url.rstrip("/")]
+        check_address(url)
+        ours = [presence.local_key for presence in (*own, *demos) if _same_address(presence.url, url)]
         return Remote(url, settings.api_key or next(iter(ours), ""))
-    for presence in known:
-        if presence is not None and is_alive(presence.url):
-            return Remote(presence.url, presence.local_key)
-    return None
+    alive = [presence for presence in own if is_alive(presence.url)]
+    alive = alive or [presence for presence in demos if is_alive(presence.url)]
+    if len(alive) > 1:
+        urls = ", ".join(presence.url for presence in alive)
+        raise Failure("Several demos run here", urls, cure="Say which: --server URL, or HAKIKA_SERVER.", exit_code=2)
+    return Remote(alive[0].url, alive[0].local_key) if alive else None
+
+
+def _look_around(data_dir: Path) -> tuple[list[Presence], list[Presence]]:
+    """Who said that it serves from here: the server of the data directory, and demos, each in a folder of its own."""
+    folders = sorted(file.parent for file in DEMOS.glob(f"*/{FILE}"))
+    own, *demos = (read_presence(folder) for folder in (data_dir, *folders))
+    return [own] if own else [], [demo for demo in demos if demo]
+
+
+def check_address(url: str) -> None:
+    """Raise Failure for what is no server's address."""
+    try:
+        parts = urlsplit(url)
+        httpx2.URL(url)
+        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0 and not re.search(r"\s", url):
+            return
+    except (ValueError, httpx2.InvalidURL):
+        pass
+    raise Failure(
+        "Not a server's address",
+        repr(url),
+        money=NOT_SENT,
+        cure="Write --server http://127.0.0.1:8000, or correct HAKIKA_SERVER.",
+        code="not_an_address",
+        exit_code=2,
+    )
+
+
+def _same_address(url: str, named: str) -> bool:
+    """Whether two URLs name one server on this machine, by whatever name of it."""
+    first, second = urlsplit(url), urlsplit(named)
+    same = first.hostname == second.hostname or (is_loopback(url) and is_loopback(named))
+    return same and first.port == second.port
 
 
 def is_alive(url: str) -> bool:
@@ -161,7 +221,7 @@ def is_alive(url: str) -> bool:
     try:
         answer = httpx2.get(f"{url}/health", timeout=PROBE_S, trust_env=False)
         return answer.status_code == 200 and "version" in answer.json()
-    except (httpx2.HTTPError, ValueError):
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError):
         return False
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from sqlalchemy import text
@@ -11,6 +11,7 @@ from sqlalchemy import text
 from hakika.cli.voice import Failure
 from hakika.config import Settings, check_settings, daraja_urls
 from hakika.domain.errors import SettingError, StoreUnavailable
+from hakika.domain.phone import read_phone
 from hakika.engine.ids import system_entropy
 from hakika.engine.keys import create_key, revoke_key, show_key
 from hakika.engine.representation import as_dict, iso, mode_of
@@ -21,10 +22,14 @@ from hakika.store.accounts import AccountRow, list_accounts
 from hakika.store.evidence import list_quarantine
 from hakika.store.keys import list_api_keys
 from hakika.store.opening import Store, open_store
-from hakika.store.search import find_by_anything
+from hakika.store.search import Search, find_by_anything, search_payments
 from hakika.store.transaction import Transaction
 
+if TYPE_CHECKING:
+    from hakika.api.account_shapes import AccountChange, NewAccountShape
+
 T = TypeVar("T")
+Shape = TypeVar("Shape", "NewAccountShape", "AccountChange")
 
 
 class Direct:
@@ -40,6 +45,14 @@ class Direct:
     def find(self, name: str) -> list[dict[str, Any]]:
         """See Remote.find."""
         return [as_dict(row) for row in self._read(lambda tx: find_by_anything(tx, name))]
+
+    def list_payments(self, wanted: dict[str, Any]) -> tuple[list[dict[str, Any]], bool]:
+        """See Remote.list_payments."""
+        search = Search(**{**wanted, "flags": tuple(wanted.get("flags", ()))})
+        if search.phone:
+            search = search._replace(phone=read_phone(search.phone))
+        rows = self._read(lambda tx: search_payments(tx, search._replace(limit=search.limit + 1)))
+        return [as_dict(row) for row in rows[: search.limit]], len(rows) > search.limit
 
     def tell(self, payment_id: str) -> list[dict[str, Any]]:
         """See Remote.tell."""
@@ -97,26 +110,24 @@ class Direct:
 
     def add_account(self, body: dict[str, Any]) -> dict[str, Any]:
         """See Remote.add_account."""
-        return self._keep_account(body, lambda house, tx, new: house.accounts.add(tx, new))
-
-    def change_account(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
-        """See Remote.change_account."""
-        return self._keep_account(body, lambda house, tx, new: house.accounts.change(tx, name, new))
-
-    def _keep_account(self, body: dict[str, Any], keep: Callable[[Any, Transaction, Any], Any]) -> dict[str, Any]:
-        from pydantic import ValidationError
-
+        from hakika.api.account_shapes import NewAccountShape
         from hakika.api.accounts import read_new_account
-        from hakika.api.shapes import NewAccountShape
 
-        try:
-            shape = NewAccountShape(**body)
-        except ValidationError as error:
-            faults = "; ".join(f"`{fault['loc'][0]}`: {fault['msg']}" for fault in error.errors())
-            raise Failure("The request is not valid", faults, code="invalid_request", cure="Correct it.") from None
+        shape = _fit(NewAccountShape, body)
         new = read_new_account(shape, daraja_urls(self._settings)[shape.environment])
-        self._write(lambda house: house.store.write_now(lambda tx: keep(house, tx, new)))
-        return next(account for account in self.list_accounts() if account["name"] == new.name)
+        return self._keep_account(lambda house, tx: house.accounts.add(tx, new))
+
+    def amend_account(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        """See Remote.amend_account."""
+        from hakika.api.account_shapes import AccountChange
+        from hakika.api.accounts import read_change
+
+        given = read_change(_fit(AccountChange, body))
+        return self._keep_account(lambda house, tx: house.accounts.amend(tx, name, **given))
+
+    def _keep_account(self, keep: Callable[[Any, Transaction], Any]) -> dict[str, Any]:
+        kept = self._write(lambda house: house.store.write_now(lambda tx: keep(house, tx)))
+        return next(account for account in self.list_accounts() if account["id"] == kept.id)
 
     def _write(self, job: Callable[[Any], T]) -> T:
         from hakika.main import build_house
@@ -179,6 +190,17 @@ def _check_schema(store: Store) -> None:
     raise SettingError("DATABASE_URL", "that database has no tables of Hakika.", "Run `hakika migrate`.")
 
 
+def _fit(shape: type[Shape], body: dict[str, Any]) -> Shape:
+    """The body in the API's own shape. Raises Failure, naming what does not fit."""
+    from pydantic import ValidationError
+
+    try:
+        return shape(**body)
+    except ValidationError as error:
+        faults = "; ".join(f"`{fault['loc'][0]}`: {fault['msg']}" for fault in error.errors())
+        raise Failure("The request is not valid", faults, code="invalid_request", cure="Correct it.") from None
+
+
 def show_account(row: AccountRow) -> dict[str, Any]:
     """An account without its secrets, as the API shows it."""
     return {
@@ -191,5 +213,7 @@ def show_account(row: AccountRow) -> dict[str, Any]:
         "calls_per_minute": row.calls_per_minute,
         "queries_per_minute": row.queries_per_minute,
         "active": bool(row.active),
+        "display_name": row.display_name,
+        "return_hosts": row.return_hosts.split(",") if row.return_hosts else [],
         "created_at": iso(row.created_at_ms),
     }

@@ -33,7 +33,7 @@ def reach_server(server: str) -> "Remote":
     if remote is None:
         raise Failure(
             "No server runs here",
-            "Asking a phone for money needs a running server, which follows the payment to its end.",
+            "That needs a running server, which follows what was begun to its end.",
             money="None moved: nothing was sent.",
             cure="Start one with `hakika serve` (or `hakika demo`), or name one with --server URL.",
             code="no_server",

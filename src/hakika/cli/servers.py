@@ -10,6 +10,7 @@ from hakika.cli.voice import console
 if TYPE_CHECKING:
     from hakika.serving.server import Running
 
+LAST_PORT = 65535
 Host = Annotated[str, typer.Option("--host", help="The address to listen on.")]
 LogFormat = Annotated[str, typer.Option("--log-format", help="pretty or json (HAKIKA_LOG_FORMAT).")]
 LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning or error (HAKIKA_LOG_LEVEL).")]
@@ -45,7 +46,11 @@ def demo(
 
         return int(run_scenarios(database_url or None, speed or None, only or [], as_json))
     from hakika.demo import run_demo
+    from hakika.domain.errors import SettingError
 
+    if not 0 <= port < LAST_PORT:
+        rule = f"the demo takes two ports in a row, from 1 to {LAST_PORT}: {port} is not the first of such."
+        raise SettingError("PORT", rule, "Choose another: --port 8000.")
     run_demo(port, host, open_browser)
     return 0
 
@@ -67,7 +72,7 @@ def serve(
     """Run the server.
 
     It brings the database to its newest schema, checks the settings, and says what it runs with. Stop it with
-    Ctrl-C or SIGTERM: it finishes what is under way.
+    Ctrl-C or SIGTERM: it finishes what is under way, for 40 seconds at most. A second one ends it at once.
     """
     from hakika.config import read_settings
     from hakika.logs import configure_logs
@@ -87,7 +92,9 @@ def serve(
 def simulate(
     port: Annotated[int, typer.Option("--port", "-p", help="Where it listens.")] = 8790,
     host: Host = "127.0.0.1",
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same faults.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="The same seed gives the same faults and receipts, in every run.")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Apply Daraja's own rules to callback URLs.")] = False,
     speed: Annotated[float, typer.Option("--speed", help="How fast time passes.", min=0.001)] = 1.0,
     query_limit: Annotated[int, typer.Option("--query-limit", help="Queries a minute; 0 is no limit.", min=0)] = 0,
@@ -96,14 +103,19 @@ def simulate(
     """Run a Daraja of our own, which behaves as badly as the real one.
 
     Its phones ring on the page /simulator. It knows key sim-key, secret sim-secret, shortcode 174379 and the public
-    sandbox passkey.
+    sandbox passkey. Without --seed no receipt ever comes again, in this run or another.
     """
     import contextlib
 
     from hakika.serving.server import address_of, bind
-    from hakika.simulator import Clock, Network, Settings, build_server
+    from hakika.simulator import Clock, Network, Settings, build_server, receipts_from_now
 
-    settings = Settings(seed=seed, strict=strict, query_limit_per_minute=query_limit or None)
+    settings = Settings(
+        seed=seed or 0,
+        first_receipt=receipts_from_now() if seed is None else None,
+        strict=strict,
+        query_limit_per_minute=query_limit or None,
+    )
     server = build_server(Network(settings), Clock(speed), log_level="info")
     with bind(host, port) as listening, contextlib.suppress(KeyboardInterrupt):
         listening.listen()  # who reads the address may call at once

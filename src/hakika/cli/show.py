@@ -6,6 +6,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from hakika.cli.voice import plain
+
 COLOURS = {
     "pending": "yellow",
     "completed": "green",
@@ -46,7 +48,7 @@ def tabulate_payment(payment: dict[str, Any]) -> Table:
     status = payment["status"] + (f", {payment['stage']}" if payment["stage"] else "")
     table.add_row(Text("payment", "dim"), Text(payment["id"], "bold"))
     table.add_row(Text("status", "dim"), Text(status, f"bold {COLOURS.get(payment['status'], 'red')}"))
-    table.add_row("", Text(say_outcome(payment)))
+    table.add_row("", Text(plain(say_outcome(payment))))
     failure = payment["failure"] or {}
     rows = {
         "what to do": failure.get("advice"),
@@ -67,7 +69,7 @@ def tabulate_payment(payment: dict[str, Any]) -> Table:
     }
     for name, value in rows.items():
         if value:
-            table.add_row(Text(name, "dim"), Text(str(value)))
+            table.add_row(Text(name, "dim"), Text(plain(str(value))))
     return table
 
 
@@ -81,9 +83,9 @@ def tabulate_timeline(entries: list[dict[str, Any]]) -> Table:
         copies = f" ×{entry['copies']}" if entry.get("copies", 1) > 1 else ""
         table.add_row(
             entry["at"][11:23],
-            Text(("● " if event else "  ") + entry["kind"] + copies, "bold" if event else ""),
-            entry.get("source", ""),
-            Text(_describe(entry)),
+            Text(("● " if event else "  ") + plain(entry["kind"]) + copies, "bold" if event else ""),
+            Text(plain(entry.get("source", ""))),
+            Text(plain(_describe(entry))),
         )
     return table
 
@@ -94,7 +96,7 @@ def tabulate(rows: list[dict[str, Any]], *columns: str) -> Table:
     for column in columns:
         table.add_column(column.replace("_", " "))
     for row in rows:
-        table.add_row(*(Text("" if row.get(column) is None else str(row[column])) for column in columns))
+        table.add_row(*(Text("" if row.get(column) is None else plain(str(row[column]))) for column in columns))
     return table
 
 

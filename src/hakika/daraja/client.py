@@ -2,7 +2,7 @@
 
 What a broken exchange means is decided by one question: can bytes of the request have left? Where no
 connection was ever opened the push is refused and may be sent again; in every other case it is lost, and
-never is. `push` and `query` therefore raise only what the vault raises, and then nothing was sent.
+never is. `push` therefore never raises; `prepare` and `query` raise what the vault raises, and then nothing was sent.
 """
 
 import asyncio
@@ -84,18 +84,38 @@ class DarajaClient:
         self._timeouts = timeouts or Timeouts()
         self._tokens = TokenKeeper(vault, clock, self._request_token, pause)
 
+    async def prepare(self, account_id: str, shortcode: Shortcode, attempt: int) -> PushOutcome | None:
+        """Have a token at hand, so that a push leaves at once. → what stands in the way of it.
+
+        Raises what the vault raises.
+        """
+        try:
+            await self._tokens.take(account_id, shortcode)
+        except TokenUnavailable as error:
+            return self._not_sent(attempt, error)
+        return None
+
     async def push(self, account_id: str, shortcode: Shortcode, order: PushOrder, attempt: int) -> PushOutcome:
         """Send one STK push, once more only where its token was refused, which is before any processing."""
-        try:
-            token = await self._tokens.take(account_id, shortcode)
+        spoiled = ""
+        while True:
+            try:
+                token = await self._tokens.take(account_id, shortcode, spoiled)
+            except Exception as error:  # noqa: BLE001 - whatever it was, nothing of this push was processed
+                return self._not_sent(attempt, error)
+            if order.leave_by_ms and self._clock() > order.leave_by_ms:
+                reading = PushRefused(self._clock(), attempt, "too_late", "Its token came too late.", resend=True)
+                return PushOutcome(reading)
             outcome = await self._send_push(shortcode, token, order, attempt)
-            if outcome.token_invalid:
-                token = await self._tokens.take(account_id, shortcode, token.access_token)
-                outcome = await self._send_push(shortcode, token, order, attempt)
-        except TokenUnavailable as error:
-            reading = PushRefused(self._clock(), attempt, error.code, error.detail, error.resend)
-            return PushOutcome(reading, pressure=error.pressure, retry_after_s=error.retry_after_s)
-        return outcome
+            if spoiled or not outcome.token_invalid:
+                return outcome
+            spoiled = token.access_token
+
+    def _not_sent(self, attempt: int, error: Exception) -> PushOutcome:
+        if not isinstance(error, TokenUnavailable):
+            error = TokenUnavailable(f"No token could be had: {_describe(error)}")
+        reading = PushRefused(self._clock(), attempt, error.code, error.detail, error.resend)
+        return PushOutcome(reading, pressure=error.pressure, retry_after_s=error.retry_after_s)
 
     async def query(
         self, account_id: str, shortcode: Shortcode, checkout_request_id: str, last_word: bool

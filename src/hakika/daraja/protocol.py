@@ -48,6 +48,8 @@ class PushOrder(msgspec.Struct, frozen=True):
     account_reference: str
     description: str
     callback_url: str
+    leave_by_ms: int = 0
+    """It is not sent after this moment, in UTC ms; 0 is no limit."""
 
     def __repr__(self) -> str:
         return f"PushOrder({self.amount}, {mask_phone(self.phone)}, {self.account_reference!r})"

@@ -29,9 +29,13 @@ from hakika.demo.surroundings import (
     port_of,
     settings_for_simulator,
 )
+from hakika.domain.errors import SettingError
 from hakika.logs import configure_logs
 from hakika.main import build_server
-from hakika.simulator import Clock, Network
+from hakika.serving.presence import announce, hold_database, make_local_key
+from hakika.serving.server import make_presence
+from hakika.simulator import Clock, Network, receipts_from_now
+from hakika.simulator import Settings as SimulatorSettings
 from hakika.simulator import build_server as build_simulator
 
 DIRECTORY = Path(".hakika/demo")
@@ -78,24 +82,37 @@ async def _exhibit(
     os.environ.update(around_proxies())  # else our own calls could leave the machine
     port, simulator_port = port_of(opened), port_of(opened_for_simulator)
     directory = await asyncio.to_thread(make_fresh, DIRECTORY / str(port))
-    api_key, own_url = make_api_key(), f"http://{_inside(host)}:{port}"
+    api_key, local_key, own_url = make_api_key(), make_local_key(), f"http://{_inside(host)}:{port}"
     settings = furnish(directory, f"http://{_inside(host)}:{simulator_port}", api_key)
     configure_logs(settings.log_format, settings.log_level)
-    async with aiohttp.ClientSession() as session:
-        shop = create_shop(Shop(session, own_url, api_key, simulator_port))
-        app = with_shop(build_server(settings, own_url), shop)
-        simulator = build_simulator(Network(), Clock()).config
-        async with hosting(simulator, opened_for_simulator), hosting(_config(app), opened):
-            greet(_shown(host), port, simulator_port, api_key)
-            if open_browser:
-                await asyncio.to_thread(webbrowser.open, f"http://{_shown(host)}:{port}/shop")
-            await asyncio.Event().wait()
+    known = announce(directory, make_presence(settings, own_url, local_key))
+    with hold_database(settings.database_url):
+        async with aiohttp.ClientSession() as session:
+            shop = Shop(session, own_url, api_key, simulator_port)
+            app = with_shop(build_server(settings, own_url, local_key), create_shop(shop))
+            simulator = build_simulator(Network(SimulatorSettings(first_receipt=receipts_from_now())), Clock()).config
+            async with hosting(simulator, opened_for_simulator), hosting(_config(app), opened):
+                await shop.listen(own_url)
+                with known:
+                    greet(_shown(host), port, simulator_port, api_key)
+                    if open_browser:
+                        await asyncio.to_thread(webbrowser.open, f"http://{_shown(host)}:{port}/shop")
+                    await asyncio.Event().wait()
 
 
 def make_fresh(directory: Path) -> Path:
-    """Empty the directory of an earlier demo on this port."""
+    """Empty the directory of an earlier demo on this port. Raises SettingError where nothing can be written."""
     shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "writable").touch()
+        (directory / "writable").unlink()
+    except OSError as error:
+        raise SettingError(
+            "the current directory",
+            f"the demo keeps its database in {directory}, which cannot be written ({error.strerror}).",
+            "Run it in a directory that you may write, such as your home.",
+        ) from None
     return directory.absolute()
 
 
@@ -108,6 +125,7 @@ def furnish(directory: Path, simulator_url: str, api_key: str) -> Settings:
             "HAKIKA_DATA_DIR": str(directory),
             "HAKIKA_API_KEY": api_key,
             "HAKIKA_LOG_LEVEL": "warning",
+            "HAKIKA_DISPLAY_NAME": "Hakika Demo Shop",
         }
     )
 

@@ -5,6 +5,7 @@
     │   ├── InvalidRequest    422  a field is wrong
     │   ├── NotAuthenticated  401  no key, or an unknown one
     │   ├── NotFound          404
+    │   ├── TooManyRequests   429
     │   └── Conflict          409  it collides with something that exists
     ├── Unavailable           503  a part of ours or Daraja does not answer now
     ├── SettingError               the server refuses to start: a setting breaks a rule
@@ -180,6 +181,41 @@ class AlreadyRegistered(Conflict):
     cure = "Use the payment that is named."
 
 
+class CheckoutEnded(Conflict):
+    """The checkout is completed, expired or cancelled: `checkout_status` says which."""
+
+    code = "checkout_ended"
+    title = "This checkout has ended"
+    money = "As its status says; nobody was asked by this request."
+    cure = "Read the checkout. For another purchase make another checkout."
+
+
+class CheckoutBusy(Conflict):
+    """An attempt of this checkout is alive, or its money is in question: wait for the payment in `payment`."""
+
+    code = "checkout_busy"
+    title = "An attempt to pay is still under way"
+    money = "May still move by the attempt that is named; nothing was sent by this request."
+    cure = "Wait for the payment that is named to end."
+
+
+class LinkUsed(Conflict):
+    """The payment link is switched off, or could be used once and was paid."""
+
+    code = "link_used"
+    title = "This payment link cannot be used"
+    cure = "Ask the merchant for a new link."
+
+
+class TooManyRequests(CallerError):
+    """Too many tries from one place or for one phone: wait the seconds in `retry_after`."""
+
+    code = "too_many_requests"
+    http_status = 429
+    title = "Too many tries"
+    cure = "Wait the seconds in `retry_after`, then try again."
+
+
 class AccountExists(Conflict):
     """An account with that name exists: choose another name or change that one."""
 
@@ -219,7 +255,7 @@ class SettingError(HakikaError):
 
     code = "setting"
     title = "A setting breaks a rule"
-    money = "None: the server did not start."
+    money = "None moved: nothing was started."
     cure = "Change the setting that is named."
 
     def __init__(self, setting: str, rule: str, cure: str) -> None:

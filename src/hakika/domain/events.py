@@ -20,6 +20,18 @@ class EventType(StrEnum):
     UNRESOLVED = "payment.unresolved"
     REVERSED = "payment.reversed"
     UPDATED = "payment.updated"  # the receipt, the amount or a flag changed, the status did not
+    CHECKOUT_COMPLETED = "checkout.completed"
+    CHECKOUT_EXPIRED = "checkout.expired"
+    CHECKOUT_CANCELLED = "checkout.cancelled"
+    ENDPOINT_FAILING = "endpoint.failing"  # for the operator: it does not take what it is owed
+    ENDPOINT_RECOVERED = "endpoint.recovered"
+
+
+PING = "test.ping"
+PROBES = frozenset({PING, *(f"test.{name}" for name in EventType if not name.startswith("endpoint."))})
+"""Made by hand, to try a receiver. Only who asked for them by name gets them: never mixed with real ones."""
+
+KNOWN_TYPES = frozenset({*EventType, *PROBES})
 
 
 STATUS_EVENTS: dict[Status, EventType] = {

@@ -77,6 +77,13 @@ class PushRegistered(Reading, frozen=True, tag="push_registered"):
     merchant_request_id: str = ""
 
 
+class PromptNamed(Reading, frozen=True, tag="prompt_named"):
+    """The push's answer was lost; a callback on the payment's secret path named the prompt that it would have."""
+
+    checkout_request_id: str
+    merchant_request_id: str = ""
+
+
 class SendingStopped(Reading, frozen=True, tag="sending_stopped"):
     """We gave up sending something that never reached Daraja's processing: no money can move."""
 
@@ -92,7 +99,8 @@ class Withdrawn(Reading, frozen=True, tag="withdrawn"):
 class CallbackReceived(Reading, frozen=True, tag="callback"):
     """An stkCallback (daraja.md §7, Callbacks). Trusted when it came on the payment's secret path.
 
-    `taken` is stamped by the ledger when the receipt already belongs to another payment.
+    `taken` is stamped by the ledger when the receipt already belongs to another payment, `overruled` on a success
+    that names no amount when a trusted source had already stated another than the asked one (decision 0005).
     """
 
     code: str
@@ -106,6 +114,7 @@ class CallbackReceived(Reading, frozen=True, tag="callback"):
     phone: str = ""
     taken: bool = False
     flags: tuple[str, ...] = ()
+    overruled: bool = False
 
 
 class CallbackUnreadable(Reading, frozen=True, tag="callback_unreadable"):
@@ -120,12 +129,14 @@ class QueryAnswered(Reading, frozen=True, tag="query"):
     """An STK query answer with a ResultCode. `at_ms` is when it was *asked*.
 
     `last_word`: asked after the prompt's life, when one equal answer is enough (design: declines by query).
+    `overruled`: as of a callback.
     """
 
     code: str
     checkout_request_id: str
     description: str = ""
     last_word: bool = False
+    overruled: bool = False
 
 
 class QueryUnanswered(Reading, frozen=True, tag="query_unanswered"):
@@ -173,6 +184,7 @@ AnyReading: TypeAlias = (
     | PushRefused
     | PushLost
     | PushRegistered
+    | PromptNamed
     | SendingStopped
     | Withdrawn
     | CallbackReceived

@@ -36,7 +36,10 @@ class Push(IntEnum):
 
 
 class Proof(NamedTuple):
-    """A trusted source said that money arrived. Amount 0: it named none, so it speaks for the prompt's."""
+    """A trusted source said that money arrived. Amount 0: it named none, so it speaks for the prompt's.
+
+    Unless it is `overruled`: then another amount had been stated before it came, and it speaks for none.
+    """
 
     at_ms: int
     receipt: str
@@ -45,6 +48,7 @@ class Proof(NamedTuple):
     paid_at_ms: int
     checkout_request_id: str
     phone: str = ""  # the payer's, as M-Pesa states it: it may be masked
+    overruled: bool = False
 
 
 class Decline(NamedTuple):
@@ -112,6 +116,8 @@ def lift(reading: AnyReading) -> Facts:
             return _lift_query(reading)
         case said.PushStarted() | said.PushAccepted() | said.PushRefused() | said.PushLost() | said.PushRegistered():
             return _lift_push(reading)
+        case said.PromptNamed(checkout_request_id=checkout, merchant_request_id=merchant):
+            return Facts(checkout_ids=(checkout,), merchant_ids=_some(merchant))
         case said.PaybillConfirmed(at_ms=at, receipt=receipt, amount=amount, paid_at_ms=paid_at, taken=taken):
             return _proved(Proof(at, receipt, amount, Source.PAYBILL, paid_at, ""), taken=taken)
         case said.OperatorResolved():
@@ -153,6 +159,7 @@ def _lift_callback(reading: said.CallbackReceived) -> Facts:
             reading.paid_at_ms,
             checkout_id,
             reading.phone,
+            reading.overruled and not reading.amount,
         )
         return _proved(proof, taken=reading.taken, flags=flags)
     if reading.code in KNOWN_FINAL:
@@ -168,7 +175,8 @@ def _proved(proof: Proof, *, taken: bool, flags: tuple[str, ...] = ()) -> Facts:
 
 def _lift_query(reading: said.QueryAnswered) -> Facts:
     if reading.code == SUCCESS:
-        return Facts(proofs=(Proof(reading.at_ms, "", 0, Source.QUERY, 0, reading.checkout_request_id),))
+        proof = Proof(reading.at_ms, "", 0, Source.QUERY, 0, reading.checkout_request_id, overruled=reading.overruled)
+        return Facts(proofs=(proof,))
     if reading.code in KNOWN_FINAL:
         answer = QueryDecline(reading.at_ms, reading.code, reading.last_word, reading.checkout_request_id)
         return Facts(query_declines=(answer,))

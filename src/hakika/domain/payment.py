@@ -18,13 +18,16 @@ The view takes the first of these that holds (design: precedence of the view):
     5  nothing                            pending, with a stage
 
 Only codes on KNOWN_FINAL decline. Silence, an unknown code, 4999 or an error of any kind never does.
+
+A success that names no amount, as a query's, speaks for the asked one, unless another had been stated by the time
+it was recorded: `overrule` says so, the ledger asks it under the row lock and keeps the answer in the reading.
 """
 
 from enum import StrEnum
 
 import msgspec
 
-from hakika.domain.evidence import Rank, Source
+from hakika.domain.evidence import AnyReading, CallbackReceived, QueryAnswered, Rank, Source
 from hakika.domain.facts import (
     CLAIMS_KEPT,
     KNOWN_FINAL,
@@ -62,6 +65,8 @@ __all__ = [
     "View",
     "join",
     "lift",
+    "may_be_overruled",
+    "overrule",
     "view",
 ]
 
@@ -140,16 +145,15 @@ class View(msgspec.Struct, frozen=True, gc=False):
 
 def view(asked: Asked, facts: Facts) -> View:
     """What the payment therefore is."""
-    proofs = [proof for proof in facts.proofs if _proves(facts, proof)]
+    proofs = _count_proofs(facts)
     decline = _earliest_decline(facts)
     flags = set(facts.flags)
     if _has_mismatch(facts):
         flags.add("checkout_mismatch")
     if facts.taken:
         flags.add("receipt_taken")
-    exact = [proof for proof in proofs if proof.amount in {0, asked.amount}]
     if proofs:
-        return _view_paid(asked, facts, exact or proofs, proofs, decline, flags)
+        return _view_paid(asked, facts, proofs, decline, flags)
     stage = _stage(facts)
     ordered = tuple(sorted(flags))
     if decline is not None:
@@ -159,15 +163,44 @@ def view(asked: Asked, facts: Facts) -> View:
     return View(Status.PENDING, stage, flags=ordered)
 
 
-def _view_paid(
-    asked: Asked,
-    facts: Facts,
-    counted: list[Proof],
-    proofs: list[Proof],
-    decline: Decline | None,
-    flags: set[str],
-) -> View:
-    exact = counted[0].amount in {0, asked.amount}
+def overrule(asked: Asked, facts: Facts, reading: AnyReading) -> AnyReading:
+    """Stamp a success that names no amount where these facts state another amount and nothing proves the asked one.
+
+    A decision, taken once when the reading is recorded: no view of the bare set could keep both that a query does
+    not settle what was mispaid, and that a later callback does not unsettle what a query completed (decision 0005).
+    """
+    if not may_be_overruled(reading):
+        return reading
+    proofs = _count_proofs(facts)
+    if not proofs or any(_is_exact(asked, proof) for proof in proofs):
+        return reading
+    return msgspec.structs.replace(reading, overruled=True)
+
+
+def may_be_overruled(reading: AnyReading) -> bool:
+    """Whether it is a success that names no amount. A person who says `completed` has seen which came."""
+    match reading:
+        case QueryAnswered(code="0"):
+            return True
+        case CallbackReceived(code="0", trusted=True, amount=0, taken=False):
+            return True
+        case _:
+            return False
+
+
+def _count_proofs(facts: Facts) -> list[Proof]:
+    """The proofs that speak of our money; those that are overruled only beside what overruled them."""
+    proofs = [proof for proof in facts.proofs if _proves(facts, proof)]
+    return proofs if any(not proof.overruled for proof in proofs) else []
+
+
+def _is_exact(asked: Asked, proof: Proof) -> bool:
+    return proof.amount in {0, asked.amount} and not proof.overruled
+
+
+def _view_paid(asked: Asked, facts: Facts, proofs: list[Proof], decline: Decline | None, flags: set[str]) -> View:
+    exact = [proof for proof in proofs if _is_exact(asked, proof)]
+    counted = exact or [proof for proof in proofs if not proof.overruled]
     named = [(not proof.paid_at_ms, proof.paid_at_ms, proof.receipt) for proof in counted if proof.receipt]
     receipt = min(named)[2] if named else ""
     flags |= _money_flags(asked, facts, proofs, decline)
@@ -182,7 +215,7 @@ def _view_paid(
         status=Status.REVERSED if reversal else settled,
         stage=_stage(facts),
         receipt=receipt,
-        amount_received=_amount_received(asked, counted, proofs),
+        amount_received=_amount_received(asked, bool(exact), proofs),
         code=SUCCESS,
         confirmed_by=first.source,
         paid_at_ms=min((proof.paid_at_ms for proof in counted if proof.paid_at_ms), default=0),
@@ -211,8 +244,7 @@ def _money_flags(asked: Asked, facts: Facts, proofs: list[Proof], decline: Decli
     return flags
 
 
-def _amount_received(asked: Asked, counted: list[Proof], proofs: list[Proof]) -> int:
-    exact = counted[0].amount in {0, asked.amount}
+def _amount_received(asked: Asked, exact: bool, proofs: list[Proof]) -> int:
     stated = {proof.receipt: proof.amount for proof in sorted(proofs, reverse=True) if proof.amount}
     if not exact:
         return sum(stated.values())
@@ -240,6 +272,8 @@ def _proves(facts: Facts, proof: Proof) -> bool:
 def _has_mismatch(facts: Facts) -> bool:
     if not facts.checkout_ids:
         return False
+    if facts.lost and len(facts.checkout_ids) > 1:
+        return True  # one prompt has one: what its answer or a callback named, another callback named otherwise
     for said in (facts.proofs, facts.declines, facts.query_declines):
         for one in said:
             if not _is_ours(facts, one.checkout_request_id):

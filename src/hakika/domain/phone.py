@@ -33,11 +33,6 @@ def mask_phone(text: str) -> str:
     return f"{text[:4]}{'*' * (min(len(text), 20) - 7)}{text[-3:]}"
 
 
-def local_form(phone: str) -> str:
-    """`254712345678` → `0712 345 678`, as people in Kenya write it."""
-    return f"0{phone[3:6]} {phone[6:9]} {phone[9:]}"
-
-
 def _fault_of(digits: str) -> str:
     if not digits:
         return "it is empty."

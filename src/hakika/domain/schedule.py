@@ -4,6 +4,8 @@ resend_at       when to send again what was surely not processed
 next_query_at   when to ask Daraja, the first time and again
 give_up_at      when every automatic means is used up
 is_last_word    whether one decline is then conclusive
+retry_delivery_at  when to send an event again to a receiver that did not take it
+confirm_at      when to ask because of what a stranger claims
 """
 
 SECOND_MS = 1_000
@@ -28,8 +30,14 @@ RESEND_AFTER_MS = (2 * SECOND_MS, 4 * SECOND_MS, 8 * SECOND_MS)
 RESEND_WITHIN_MS = 60 * SECOND_MS
 """A prompt later than this after it was asked for surprises the payer: then `not_sent`."""
 
+START_LEASE_MS = 5 * SECOND_MS
+"""A `queued` row is due again so soon after its server died: there must be time left to send it."""
+
+LEAVES_WITHIN_MS = 20 * SECOND_MS
+"""After `sending` was stored: what has not left by then (the token was refused) is not sent in this attempt."""
+
 SENDING_LEASE_MS = 60 * SECOND_MS
-"""Longer than any push's time-out (30 s): a `sending` row older than this lost its answer."""
+"""Longer than LEAVES_WITHIN and a push's time-out (30 s) together: a `sending` row older than this lost its answer."""
 
 QUERY_LEASE_MS = 30 * SECOND_MS
 """Longer than any query's time-out (15 s)."""
@@ -66,11 +74,39 @@ LATE_QUERIES_APART_MS = (
 )
 """After the early ones: backing off (daraja.md §3, rule 3); the last gap repeats until we give up."""
 
+CONFIRM_APART_MS = 10 * SECOND_MS
+"""Callbacks that only Daraja can confirm make us ask, but not more often than this for one payment."""
+
+CLAIMS_HEARD_MS = 24 * HOUR_MS
+"""After a payment ended without money: because of what strangers claim nobody is asked later than this."""
+
 UNSURE_GIVE_UP_AFTER_MS = 5 * MINUTE_MS
 """After the prompt's life, for a push whose answer was lost: nothing is left that could be asked."""
 
 GIVE_UP_AFTER_MS = 24 * HOUR_MS
 """For everything else: a day of queries is every automatic means."""
+
+RETRY_DELIVERY_AFTER_MS = (
+    5 * SECOND_MS,  # a restart of the receiver
+    30 * SECOND_MS,
+    2 * MINUTE_MS,
+    10 * MINUTE_MS,
+    30 * MINUTE_MS,
+    HOUR_MS,
+    *(36 * (2 * HOUR_MS,)),
+    77 * MINUTE_MS + 25 * SECOND_MS,  # what is left of 75 hours
+)
+"""After an attempt that failed: 44 attempts within 75 hours, so that a receiver that broke on Friday evening has all
+when it is mended on Monday. Attempts are counted, not hours: while an endpoint is off no time passes for its events."""
+
+DELIVERY_JITTER = 0.2
+"""Each of these delays is a fifth shorter or longer: receivers that broke together are not asked together."""
+
+DELIVERY_LEASE_MS = 90 * SECOND_MS
+"""Longer than what a lane takes at once needs at worst: four rounds of time-outs (15 s) and the recording."""
+
+RETRY_AFTER_MOST_MS = 2 * HOUR_MS
+"""A receiver's Retry-After is honoured up to our own longest delay."""
 
 
 def resend_at(asked_at_ms: int, now_ms: int, attempts: int, wait_ms: int = 0) -> int | None:
@@ -106,3 +142,19 @@ def give_up_at(asked_at_ms: int, prompted_at_ms: int, *, unsure: bool) -> int:
 def is_last_word(prompted_at_ms: int, now_ms: int) -> bool:
     """Whether a query asked now is asked after the prompt's life, so that one decline is conclusive."""
     return now_ms >= prompted_at_ms + PROMPT_LIFE_LONGEST_MS
+
+
+def confirm_at(since_ms: int, queried_at_ms: int, now_ms: int) -> int:
+    """When to ask because of a claim about a payment that has stood as it is since then.
+
+    Each time it takes twice as long: whoever makes claims by the thousand has Daraja asked a dozen times in a day.
+    """
+    return max(now_ms, queried_at_ms + max(CONFIRM_APART_MS, queried_at_ms - since_ms))
+
+
+def retry_delivery_at(attempts: int, now_ms: int, chance: float) -> int | None:
+    """When to try again after `attempts` that failed, or None when that is enough. `chance`: from 0 up to 1."""
+    if attempts > len(RETRY_DELIVERY_AFTER_MS):
+        return None
+    spread = 1 + DELIVERY_JITTER * (2 * chance - 1)
+    return now_ms + round(RETRY_DELIVERY_AFTER_MS[attempts - 1] * spread)

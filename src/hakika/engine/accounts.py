@@ -1,11 +1,13 @@
 """Accounts: the shortcodes that we charge for, with credentials that are encrypted at rest."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
 from hakika.daraja.protocol import Shortcode, Token
-from hakika.domain.errors import AccountExists, InvalidRequest, NotFound
+from hakika.domain.errors import AccountExists, CannotQuery, InvalidRequest, NotFound
+from hakika.domain.sandbox import find_public
 from hakika.engine.ids import Entropy, make_id
 from hakika.engine.representation import mode_of
 from hakika.engine.vault import Vault
@@ -21,7 +23,12 @@ from hakika.store.accounts import (
     write_token,
 )
 from hakika.store.opening import Store
+from hakika.store.payments import PaymentRow
 from hakika.store.transaction import Transaction
+
+OWN = "default"
+"""The account of the settings; what a payment that names none is charged through."""
+_NAMES = "accounts"  # the lock under which names are given: two may not get the same one
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -47,6 +54,8 @@ class NewAccount(msgspec.Struct, frozen=True):
     calls_per_minute: float = 120
     queries_per_minute: float = 120
     active: bool = True
+    display_name: str = ""
+    return_hosts: tuple[str, ...] = ()
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -60,6 +69,15 @@ class Account(msgspec.Struct, frozen=True):
     queries_per_minute: float
     active: bool
     created_at_ms: int
+    display_name: str
+    return_hosts: tuple[str, ...]
+
+    @property
+    def shown_name(self) -> str:
+        """Who is paid, as payers read it: never what the account is called among us, if that says nothing."""
+        if self.display_name or self.name != OWN:
+            return self.display_name or self.name
+        return f"Till {self.shortcode.till}" if self.shortcode.till else f"PayBill {self.shortcode.shortcode}"
 
 
 class Accounts:
@@ -90,6 +108,20 @@ class Accounts:
             raise NotFound(f"There is no account {account_id}.")
         return account
 
+    def find_for(self, row: PaymentRow) -> Account:
+        """The account that a payment is asked about. Raises CannotQuery where it is of another environment."""
+        account = self.get(row.account)
+        if account.environment != row.environment:
+            raise CannotQuery(f"{row.id} is a {row.environment} payment, its account is for {account.environment}.")
+        return account
+
+    def find_bar(self, row: PaymentRow) -> str:
+        """Why a payment may not be sent through its account, or `""`: judged when it is sent, not when it is asked."""
+        account = self.get(row.account)
+        if account.environment != row.environment:
+            return f"It is a {row.environment} payment, and its account is for {account.environment}."
+        return "" if account.active else f"The account {account.name!r} is not active."
+
     def choose(self, name_or_id: str | None, mode: str = "") -> Account:
         """The account of that name or id; without one, the only one there is, or the one named `default`.
 
@@ -97,15 +129,17 @@ class Accounts:
 
         Raises InvalidRequest when the choice is not clear.
         """
-        active = [
-            account for account in self._known.values() if account.active and mode in {"", mode_of(account.environment)}
-        ]
+        known = [account for account in self._known.values() if mode in {"", mode_of(account.environment)}]
+        active = [account for account in known if account.active]
         if name_or_id:
-            named = [account for account in active if name_or_id in {account.id, account.name}]
+            named = [account for account in known if name_or_id in {account.id, account.name}]
+            if named and not named[0].active:
+                cure = f"`hakika accounts activate {named[0].name}` lets it take payments again."
+                raise InvalidRequest(f"The account {name_or_id!r} is not active. {cure}", field="account")
             if not named:
                 raise InvalidRequest(f"There is no active account {name_or_id!r}.", field="account")
             return named[0]
-        default = [account for account in active if account.name == "default"] or active
+        default = [account for account in active if account.name == OWN] or active
         if len(default) != 1:
             names = ", ".join(sorted(account.name for account in active)) or "none"
             raise InvalidRequest(f"Say which account is to be paid: {names}.", field="account")
@@ -116,7 +150,51 @@ class Accounts:
         return self._shortcodes
 
     def add(self, tx: Transaction, new: NewAccount) -> Account:
-        """Store a new account. Raises AccountExists."""
+        """Store a new account. Raises AccountExists, and InvalidRequest for what no such account may have."""
+        _refuse_reserved(new.name)
+        return self._insert(tx, new)
+
+    def change(self, tx: Transaction, name_or_id: str, new: NewAccount) -> Account:
+        """Store an account anew under its id, as active as it was. Raises NotFound, AccountExists, InvalidRequest."""
+        row = _find(tx, name_or_id)
+        return self._update(tx, row, msgspec.structs.replace(new, active=bool(row.active)))
+
+    def amend(self, tx: Transaction, name_or_id: str, **given: Any) -> Account:
+        """Change what is given of an account, a field of NewAccount or of Credentials. Raises as `change` does."""
+        row = _find(tx, name_or_id)
+        secrets = {name: given.pop(name) for name in Credentials.__struct_fields__ if name in given}
+        if len(secrets) == len(Credentials.__struct_fields__):
+            credentials = Credentials(**secrets)  # those that are stored may have been sealed with a key that is lost
+        else:
+            credentials = msgspec.structs.replace(self._read_credentials(row), **secrets)
+        kept = {name: getattr(row, name) for name in NewAccount.__struct_fields__ if name != "credentials"}
+        kept |= {"active": bool(row.active), "return_hosts": _read_hosts(row.return_hosts)}
+        fields = {**kept, **given}
+        return self._update(tx, row, NewAccount(credentials=credentials, **fields))
+
+    def adopt(self, tx: Transaction, own: NewAccount) -> None:
+        """Store the account of the settings as `default`.
+
+        One of another environment steps aside: it is another account, with references of its own. It takes no new
+        payments, those that it has are followed to their end, and it comes back when its environment does.
+        """
+        tx.lock_name(_NAMES)
+        rows = {row.name: row for row in list_accounts(tx)}
+        current = rows.get(OWN)
+        if current is not None and current.environment != own.environment:
+            update_account(tx, current._replace(name=_aside(current.environment), active=False))
+            current = None
+        if current is not None:
+            own = _as_left(own, current)
+        current = current or rows.get(_aside(own.environment))
+        if current is None:
+            self._insert(tx, own)
+        elif self._open(current) != self._open(self._seal(current.id, current.created_at_ms, own)):
+            self._update(tx, current, own)
+
+    def _insert(self, tx: Transaction, new: NewAccount) -> Account:
+        tx.lock_name(_NAMES)
+        _refuse_public(new)
         if find_account(tx, new.name) is not None:
             raise AccountExists(f"There is an account named {new.name!r}.")
         now_ms = self._clock()
@@ -124,11 +202,20 @@ class Accounts:
         insert_account(tx, row)
         return self._open(row)
 
-    def change(self, tx: Transaction, account_id: str, new: NewAccount) -> Account:
-        """Store an account anew under its id. Raises NotFound."""
-        row = find_account(tx, account_id)
-        if row is None:
-            raise NotFound(f"There is no account {account_id!r}.")
+    def _update(self, tx: Transaction, row: AccountRow, new: NewAccount) -> Account:
+        tx.lock_name(_NAMES)
+        if new.environment != row.environment:
+            raise InvalidRequest(
+                f"{row.name!r} is a {row.environment} account and stays one: what was charged there says nothing about "
+                f"{new.environment} payments. Add another account for {new.environment}.",
+                field="environment",
+            )
+        if new.name != row.name:
+            _refuse_reserved(new.name)
+        _refuse_public(new)
+        named = find_account(tx, new.name)
+        if named is not None and named.id != row.id:
+            raise AccountExists(f"There is another account named {new.name!r}.")
         changed = self._seal(row.id, row.created_at_ms, new)
         update_account(tx, changed)
         return self._open(changed)
@@ -146,10 +233,12 @@ class Accounts:
             queries_per_minute=new.queries_per_minute,
             active=new.active,
             created_at_ms=created_at_ms,
+            display_name=new.display_name.strip(),
+            return_hosts=",".join(host.lower() for host in new.return_hosts),
         )
 
     def _open(self, row: AccountRow) -> Account:
-        credentials = msgspec.json.decode(self._vault.open(row.secrets), type=Credentials)
+        credentials = self._read_credentials(row)
         return Account(
             id=row.id,
             name=row.name,
@@ -166,6 +255,54 @@ class Accounts:
             queries_per_minute=row.queries_per_minute,
             active=bool(row.active),
             created_at_ms=row.created_at_ms,
+            display_name=row.display_name,
+            return_hosts=_read_hosts(row.return_hosts),
+        )
+
+    def _read_credentials(self, row: AccountRow) -> Credentials:
+        return msgspec.json.decode(self._vault.open(row.secrets), type=Credentials)
+
+
+def _find(tx: Transaction, name_or_id: str) -> AccountRow:
+    row = find_account(tx, name_or_id)
+    if row is None:
+        raise NotFound(f"There is no account {name_or_id!r}.")
+    return row
+
+
+def _read_hosts(text: str) -> tuple[str, ...]:
+    return tuple(text.split(",")) if text else ()
+
+
+def _as_left(own: NewAccount, current: AccountRow) -> NewAccount:
+    """The account of the settings, with what they say nothing of as a person left it."""
+    return msgspec.structs.replace(
+        own,
+        active=bool(current.active),
+        display_name=own.display_name or current.display_name,
+        return_hosts=own.return_hosts or _read_hosts(current.return_hosts),
+    )
+
+
+def _aside(environment: str) -> str:
+    """What the account of the settings is called while the settings are for another environment."""
+    return f"{OWN}-{environment}"
+
+
+def _refuse_reserved(name: str) -> None:
+    """Raise InvalidRequest for a name that the account of the settings may need."""
+    if name in {_aside(environment) for environment in ("simulator", "sandbox", "production")}:
+        raise InvalidRequest(f"{name!r} is kept for the account of the settings.", field="name")
+
+
+def _refuse_public(new: NewAccount) -> None:
+    """Raise InvalidRequest for a production account with what the sandbox gives to everybody."""
+    field = find_public(new.environment, new.shortcode, new.credentials.passkey)
+    if field:
+        raise InvalidRequest(
+            f"`{field}` is the public sandbox's, and {new.name!r} is for production: use your own, from Safaricom's "
+            "go-live mail.",
+            field=field,
         )
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from hakika.domain.errors import PayerBusy, ReferenceInUse, RepeatedTooSoon
-from hakika.domain.payment import PAID
+from hakika.domain.payment import DECLINED
 from hakika.domain.schedule import PROMPT_LIFE_MS, SAME_AMOUNT_APART_MS
 from hakika.engine.accounts import Account
 from hakika.engine.case import read_facts
@@ -19,7 +19,7 @@ def refuse_busy_payer(tx: Transaction, order: Order, now_ms: int) -> None:
     tx.lock_name(f"phone:{order.phone}")
     recent = find_recent_for_phone(tx, order.phone, now_ms - SAME_AMOUNT_APART_MS - PROMPT_LIFE_MS)
     for row in recent:
-        left_ms = _prompt_ends_at(row) - now_ms
+        left_ms = prompt_ends_at(row) - now_ms
         if row.status == "pending" and left_ms > 0:
             raise PayerBusy(f"{row.id} waits for this phone.", payment=row.id, retry_after=_seconds(left_ms))
     for row in recent:
@@ -31,13 +31,16 @@ def refuse_busy_payer(tx: Transaction, order: Order, now_ms: int) -> None:
 
 
 def hold_reference(tx: Transaction, row: PaymentRow) -> PaymentRow:
-    """Take the claim on the reference. Raises ReferenceInUse, naming the payment that holds it."""
-    if row.allow_repeat:
-        return row
+    """Take the claim on the reference. Raises ReferenceInUse, naming the payment that holds it.
+
+    A charge on purpose (`allow_repeat`) takes it only where it is free, and is refused by nobody.
+    """
     holder = claim_reference(tx, row.account, row.reference, row.id)
+    if row.allow_repeat:
+        return row._replace(holds_reference=holder == row.id)
     if holder == row.id:
-        # Late money does not always find the claim free to take: what is paid keeps its reference all the same.
-        holder = next((rival.id for rival in find_rivals(tx, row) if rival.status in PAID), row.id)
+        # Not all that may hold money hold the claim: late money may find it taken, and so may a charge on purpose.
+        holder = next((rival.id for rival in find_rivals(tx, row) if rival.status not in DECLINED), row.id)
     if holder != row.id:
         raise ReferenceInUse(f"{row.reference!r} is charged by payment {holder}.", payment=holder)
     return row._replace(holds_reference=True)
@@ -45,8 +48,6 @@ def hold_reference(tx: Transaction, row: PaymentRow) -> PaymentRow:
 
 def share_reference(tx: Transaction, row: PaymentRow) -> PaymentRow:
     """Take the claim on the reference where it is free: a push that was made elsewhere is followed anyway."""
-    if row.allow_repeat:
-        return row
     return row._replace(holds_reference=claim_reference(tx, row.account, row.reference, row.id) == row.id)
 
 
@@ -101,7 +102,14 @@ def open_payment(order: Order, account: Account, now_ms: int, entropy: Entropy, 
     )
 
 
-def _prompt_ends_at(row: PaymentRow) -> int:
+def may_repeat_at(row: PaymentRow) -> int:
+    """From when on the same phone may be asked for the same amount again; 0 where no prompt reached it."""
+    prompted_at_ms = _prompted_at(row)
+    return prompted_at_ms + SAME_AMOUNT_APART_MS if prompted_at_ms else 0
+
+
+def prompt_ends_at(row: PaymentRow) -> int:
+    """When the prompt of a pending payment leaves the phone by itself."""
     return (row.prompted_at_ms or row.sending_at_ms or row.created_at_ms) + PROMPT_LIFE_MS
 
 

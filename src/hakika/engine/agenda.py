@@ -8,20 +8,18 @@ from collections.abc import Callable
 import msgspec
 
 from hakika.domain import schedule
-from hakika.domain.payment import Facts, Push, Stage, Status, View
+from hakika.domain.payment import DECLINED, PAID, Facts, Push, Stage, Status, View
 from hakika.store.payments import PaymentRow
 
 CallbacksArrive = Callable[[str], bool]
 """Whether callbacks arrive for an account."""
 
-CONFIRM_APART_MS = 10_000
-"""Strangers' claims may make us ask Daraja, but not more often than this for one payment."""
-
 
 class Hint(msgspec.Struct, frozen=True):
     """What the newest evidence says about when to act."""
 
-    confirm: bool = False  # something untrusted or unreadable came: ask Daraja
+    confirm: bool = False  # something that says too little came on the payment's own path: ask Daraja
+    claimed: bool = False  # a stranger said something: ask Daraja, but ever less often
     resend_after_ms: int = 0  # Daraja said when to try again
 
 
@@ -33,10 +31,12 @@ def plan_next(
         return None
     if seen.status == Status.PENDING:
         return _plan_pending(row, seen, facts, now_ms, hint, arrive)
-    declined_or_unresolved = seen.status not in {Status.COMPLETED, Status.MISPAID, Status.REVERSED}
-    if hint.confirm and declined_or_unresolved and facts.checkout_ids:
-        return _confirm_at(row, now_ms)
-    return None
+    if seen.status in PAID or not facts.checkout_ids:
+        return None
+    at_ms = _confirm_at(row, facts, now_ms, hint)
+    if at_ms and seen.status in DECLINED and not hint.confirm:
+        return at_ms if at_ms <= row.final_at_ms + schedule.CLAIMS_HEARD_MS else None
+    return at_ms
 
 
 def _plan_pending(
@@ -61,11 +61,12 @@ def _plan_sending(row: PaymentRow, facts: Facts, now_ms: int, hint: Hint) -> int
 
 def _plan_query(row: PaymentRow, facts: Facts, now_ms: int, hint: Hint, arrive: CallbacksArrive) -> int:
     planned_at_ms = _plan_next_query(row, facts, now_ms, arrive)
-    return min(planned_at_ms, _confirm_at(row, now_ms)) if hint.confirm else planned_at_ms
+    confirm_at_ms = _confirm_at(row, facts, now_ms, hint)
+    return planned_at_ms if confirm_at_ms is None else min(planned_at_ms, confirm_at_ms)
 
 
 def _plan_next_query(row: PaymentRow, facts: Facts, now_ms: int, arrive: CallbacksArrive) -> int:
-    prompted_at_ms = row.prompted_at_ms or row.sending_at_ms or row.created_at_ms
+    prompted_at_ms = _prompted_at(row)
     give_up_at_ms = schedule.give_up_at(row.created_at_ms, prompted_at_ms, unsure=False)
     if facts.query_declines:
         second_at_ms = facts.query_declines[-1].at_ms + schedule.CONFIRM_DECLINE_AFTER_MS
@@ -75,5 +76,14 @@ def _plan_next_query(row: PaymentRow, facts: Facts, now_ms: int, arrive: Callbac
     return min(schedule.next_query_at(prompted_at_ms, now_ms, callbacks_arrive=arriving), give_up_at_ms)
 
 
-def _confirm_at(row: PaymentRow, now_ms: int) -> int:
-    return max(now_ms, row.queried_at_ms + CONFIRM_APART_MS)
+def _confirm_at(row: PaymentRow, facts: Facts, now_ms: int, hint: Hint) -> int | None:
+    if hint.confirm:
+        return max(now_ms, row.queried_at_ms + schedule.CONFIRM_APART_MS)
+    if hint.claimed:
+        since_ms = row.final_at_ms or facts.gave_up_at_ms or _prompted_at(row)
+        return schedule.confirm_at(since_ms, row.queried_at_ms, now_ms)
+    return None
+
+
+def _prompted_at(row: PaymentRow) -> int:
+    return row.prompted_at_ms or row.sending_at_ms or row.created_at_ms

@@ -58,18 +58,20 @@ class Surroundings(msgspec.Struct, frozen=True):
     event_ids: Iterator[str]
     callbacks_arrive: CallbacksArrive
     shortcodes: Mapping[str, frozenset[str]]  # account → the shortcodes that its callbacks may name
+    public_url: str = ""  # where payers find us
 
 
 class Case:
     """One payment and the evidence of this batch about it."""
 
-    __slots__ = ("before", "event", "facts", "heard", "row", "seen")
+    __slots__ = ("before", "copies", "event", "facts", "heard", "row", "seen")
 
     def __init__(self, row: PaymentRow) -> None:
         self.row = self.before = row
         self.facts = read_facts(row)
         self.seen = view_of(row)
         self.heard: list[Evidence] = []
+        self.copies: frozenset[str] = frozenset()  # identities of what asks for a query and was kept before
         self.event: EventRow | None = None
 
 

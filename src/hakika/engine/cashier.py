@@ -6,11 +6,9 @@ query     ask Daraja now                   wait            until it has ended
 cancel    call it off before it is sent    resolve         a person's word
 """
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
-
-import msgspec
+from typing import NamedTuple
 
 from hakika.domain.errors import (
     AlreadyEnded,
@@ -19,14 +17,11 @@ from hakika.domain.errors import (
     CannotCancel,
     CannotQuery,
     HakikaError,
-    IdempotencyKeyInFlight,
-    IdempotencyKeyReused,
     NotFound,
 )
 from hakika.domain.events import EventType
 from hakika.domain.evidence import PushRegistered, Withdrawn
-from hakika.domain.payment import Facts, Push
-from hakika.domain.schedule import HOUR_MS
+from hakika.domain.payment import PAID, Facts, Push
 from hakika.engine.accounts import Accounts
 from hakika.engine.admission import hold_reference, open_payment, refuse_busy_payer, share_reference
 from hakika.engine.budgets import Budgets
@@ -37,6 +32,8 @@ from hakika.engine.conclusion import make_event
 from hakika.engine.fold import apply
 from hakika.engine.ids import Entropy, make_id
 from hakika.engine.ledger import Ledger
+from hakika.engine.notices import Watch
+from hakika.engine.once import Answered, Done, IdempotencyKey, Once
 from hakika.engine.orders import Order, Registration
 from hakika.engine.representation import encode
 from hakika.engine.resolution import (
@@ -47,41 +44,23 @@ from hakika.engine.resolution import (
     refuse_foreign_receipt,
 )
 from hakika.engine.timeline import Entry, tell_all
-from hakika.store.events import publish
-from hakika.store.keys import (
-    IdempotencyRow,
-    find_idempotency_key,
-    forget_idempotency_key,
-    insert_idempotency_key,
-)
+from hakika.store.events import EventRow, publish
 from hakika.store.opening import Store
-from hakika.store.payments import PaymentRow, find_by_checkout, find_payment, insert_payment, set_awaited
+from hakika.store.payments import PaymentRow, find_by_checkout, find_payment, insert_payment
 from hakika.store.search import Search, search_payments
 from hakika.store.transaction import Transaction
 
-KEYS_LIVE_MS = 24 * HOUR_MS
-LOOK_AGAIN_AFTER_MS = 500  # while waiting: another node may have concluded it
-AWAITED_MS = 5_000  # a wait is renewed as often
+
+def has_ended(row: PaymentRow) -> bool:
+    """Whether it is no longer pending."""
+    return row.status != "pending"
 
 
-class IdempotencyKey(msgspec.Struct, frozen=True):
-    """A caller's key for one logical request, and what its body was."""
+class Opened(NamedTuple):
+    """A new payment, and the events that say so."""
 
-    api_key: str
-    key: str
-    fingerprint: str
-
-
-class Answered(msgspec.Struct, frozen=True):
-    """A request's answer: the payment as JSON, and whether it was given before."""
-
-    body: bytes
-    replayed: bool
-
-
-def fingerprint_body(path: str, body: object) -> str:
-    """The same for bodies that mean the same, whatever their spacing and the order of their keys."""
-    return hashlib.sha256(path.encode() + b"\n" + msgspec.json.encode(body, order="deterministic")).hexdigest()
+    row: PaymentRow
+    events: list[EventRow]
 
 
 class Cashier:
@@ -100,7 +79,7 @@ class Cashier:
         self._store, self._ledger, self._accounts = store, ledger, accounts
         self._collector, self._budgets = collector, budgets
         self._clock, self._entropy = clock, entropy
-        self._in_flight: set[tuple[str, str]] = set()
+        self._once = Once(store, clock)
 
     # ── asking ──────────────────────────────
 
@@ -110,44 +89,33 @@ class Cashier:
         Raises Conflict (ReferenceInUse, PayerBusy, RepeatedTooSoon, the two of idempotency keys) and
         InvalidRequest; then nothing was stored.
         """
-        return await self._once(key, partial(self._request, order, key))
+        return self._tell(await self._once.do(key, partial(self._request, order)))
 
     async def register(self, registration: Registration, key: IdempotencyKey | None = None) -> Answered:
         """Follow a push that another program made. Raises AlreadyRegistered as well."""
-        return await self._once(key, partial(self._register, registration, key))
+        return self._tell(await self._once.do(key, partial(self._register, registration)))
 
-    async def _once(self, key: IdempotencyKey | None, job: "partial[tuple[Answered, PaymentRow | None]]") -> Answered:
-        slot = (key.api_key, key.key) if key else None
-        if slot in self._in_flight:
-            raise IdempotencyKeyInFlight
-        if slot:
-            self._in_flight.add(slot)
-        try:
-            answered, row = await self._store.write(job)
-        finally:
-            if slot:
-                self._in_flight.discard(slot)
-        if row is not None:
-            self._ledger.notices.tell(row)
-        return answered
+    def _tell(self, done: "Done[Opened]") -> Answered:
+        if done.made is not None:
+            self._ledger.notices.tell_batch([done.made.row], done.made.events)
+        return done.answered
 
-    def _request(self, order: Order, key: IdempotencyKey | None, tx: Transaction) -> tuple[Answered, PaymentRow | None]:
-        replay = self._replay(tx, key)
-        if replay:
-            return replay, None
+    def _request(self, order: Order, tx: Transaction) -> tuple[bytes, "Opened"]:
+        row = self.place(order, tx)
+        return encode(row, with_secret=True), Opened(row, self.announce(tx, row))
+
+    def place(self, order: Order, tx: Transaction) -> PaymentRow:
+        """Store a payment in a transaction that somebody else commits. Raises as `request` does.
+
+        Whoever calls it calls `announce` last, and tells of both once they are durable (`Notices.tell_batch`).
+        """
         account, now_ms = self._accounts.choose(order.account, order.mode), self._clock()
         row = hold_reference(tx, open_payment(order, account, now_ms, self._entropy, verified=True))
         refuse_busy_payer(tx, order, now_ms)
         insert_payment(tx, row)
-        self._announce(tx, row)
-        return self._remember(tx, key, row), row
+        return row
 
-    def _register(
-        self, registration: Registration, key: IdempotencyKey | None, tx: Transaction
-    ) -> tuple[Answered, PaymentRow | None]:
-        replay = self._replay(tx, key)
-        if replay:
-            return replay, None
+    def _register(self, registration: Registration, tx: Transaction) -> tuple[bytes, "Opened"]:
         checkout_id = registration.checkout_request_id
         account, now_ms = self._accounts.choose(registration.order.account, registration.order.mode), self._clock()
         tx.lock_name(f"checkout:{checkout_id}")
@@ -157,38 +125,17 @@ class Cashier:
         row = open_payment(registration.order, account, now_ms, self._entropy, verified=False)
         row = share_reference(tx, row)
         insert_payment(tx, row)
-        self._announce(tx, row)
+        created = self.announce(tx, row)
         pushed = PushRegistered(now_ms, checkout_id, registration.merchant_request_id)
         evidence = Evidence(pushed, identity="push:registered", payment=row.id)
-        apply(tx, self._ledger.statements, self._ledger.surroundings(), [evidence])
+        folded = apply(tx, self._ledger.statements, self._ledger.surroundings(), [evidence])
         row = find_payment(tx, row.id) or row
-        return self._remember(tx, key, row), row
+        return encode(row, with_secret=True), Opened(row, [*created, *folded.events])
 
-    def _replay(self, tx: Transaction, key: IdempotencyKey | None) -> Answered | None:
-        if key is None:
-            return None
-        if not tx.try_lock_name(f"idempotency:{key.api_key}:{key.key}"):
-            raise IdempotencyKeyInFlight
-        kept = find_idempotency_key(tx, key.api_key, key.key)
-        if kept is None:
-            return None
-        if self._clock() - kept.created_at_ms > KEYS_LIVE_MS:
-            forget_idempotency_key(tx, key.api_key, key.key)
-            return None
-        if kept.fingerprint != key.fingerprint:
-            raise IdempotencyKeyReused
-        return Answered(kept.body, replayed=True)
-
-    def _remember(self, tx: Transaction, key: IdempotencyKey | None, row: PaymentRow) -> Answered:
-        body = encode(row)
-        if key is not None:
-            kept = IdempotencyRow(key.api_key, key.key, key.fingerprint, self._clock(), 201, body)
-            insert_idempotency_key(tx, kept)
-        return Answered(body, replayed=False)
-
-    def _announce(self, tx: Transaction, row: PaymentRow) -> None:
+    def announce(self, tx: Transaction, row: PaymentRow) -> list[EventRow]:
+        """Publish that a payment was made."""
         created = make_event(row, EventType.CREATED, self._ledger.surroundings())
-        publish(tx, self._ledger.statements.events, [created])
+        return publish(tx, self._ledger.statements.events, [created])
 
     # ── reading ──────────────────────────────
 
@@ -208,20 +155,39 @@ class Cashier:
         await self.read(payment_id)
         return await self._store.read(lambda tx: tell_all(tx, payment_id))
 
-    async def wait(self, payment_id: str, timeout_ms: int) -> PaymentRow:
-        """Return the payment as soon as it is no longer pending, or as it is when the time is over."""
+    async def wait(
+        self, payment_id: str, timeout_ms: int, enough: Callable[[PaymentRow], bool] = has_ended
+    ) -> PaymentRow:
+        """Return the payment as soon as it is no longer pending; as it is when the time is over or the server stops.
+
+        `enough`: what to wait for instead. Nothing is read meanwhile: changes are handed over (`Notices`, `Feed`).
+        """
         until_ms = self._clock() + timeout_ms
-        with self._ledger.notices.watch(payment_id) as changed:
-            while True:
-                changed.clear()
-                row = await self.read(payment_id)
-                now_ms = self._clock()
-                if row.status != "pending" or now_ms >= until_ms:
-                    return row
-                if row.awaited_until_ms < now_ms:
-                    awaited_until_ms = min(until_ms, now_ms + AWAITED_MS)
-                    await self._store.write(lambda tx, at=awaited_until_ms: set_awaited(tx, payment_id, at))  # type: ignore[misc]
-                await self._clock.wait_for(changed, min(LOOK_AGAIN_AFTER_MS, until_ms - now_ms))
+        with self._ledger.notices.watch(payment_id) as watch:
+            row = await self.read(payment_id)
+            while not enough(row) and not watch.over:
+                left_ms = until_ms - self._clock()
+                if left_ms <= 0 or not await self._clock.wait_for(watch.changed, left_ms):
+                    return await self.read(payment_id)
+                row = next((latest for latest, _ in reversed(watch.take())), row)
+            return row
+
+    async def follow(self, payment_id: str, watch: Watch, beat_ms: int) -> AsyncIterator[tuple[PaymentRow, int] | None]:
+        """The payment as it is, then each change until it is no longer pending; None after each quiet `beat_ms`.
+
+        With each comes the number of its event, or 0. `watch` must have begun before.
+        """
+        row = await self.read(payment_id)
+        yield row, 0
+        seen = _visible(row)
+        while not has_ended(row) and not watch.over:
+            if not await self._clock.wait_for(watch.changed, beat_ms):
+                yield None
+                continue
+            for latest, number in watch.take():
+                if _visible(latest) != seen and _age(latest) >= _age(row):
+                    row, seen = latest, _visible(latest)
+                    yield row, number
 
     # ── acting ──────────────────────────────
 
@@ -229,8 +195,8 @@ class Cashier:
         """Ask Daraja now. Raises CannotQuery without a CheckoutRequestID, BudgetSpent, NotFound."""
         row = await self.read(payment_id)
         facts = read_facts(row)
-        if row.status in {"completed", "reversed"}:
-            return row  # nothing that a query says could change it
+        if row.status in PAID:
+            return row  # a query proves no amount: nothing that it says could change it
         if not facts.checkout_ids:
             raise CannotQuery(f"{row.id} has no CheckoutRequestID.")
         grant = await self._store.write(lambda tx: self._budgets.grant(tx, row.account, 0, 1))
@@ -259,6 +225,15 @@ class Cashier:
         )
         recorded = await self._ledger.record(evidence)
         return recorded.payment or row
+
+
+def _visible(row: PaymentRow) -> tuple[object, ...]:
+    return row.sequence, row.status, row.stage, row.checkout_request_id
+
+
+def _age(row: PaymentRow) -> tuple[int, int]:
+    """What was read later is not older than what was handed over before."""
+    return row.sequence, row.updated_at_ms
 
 
 def _judge_cancel(row: PaymentRow, facts: Facts) -> HakikaError | None:

@@ -29,7 +29,8 @@ class Clock:
     async def wait_for(self, event: asyncio.Event, duration_ms: float) -> bool:
         """Wait until `event` is set, at most so long. → whether it was set."""
         try:
-            await asyncio.wait_for(event.wait(), self.seconds(duration_ms))
+            async with asyncio.timeout(self.seconds(duration_ms)):  # `wait_for` would make a task for each who waits
+                await event.wait()
         except TimeoutError:
             return False
         return True

@@ -13,7 +13,7 @@ import structlog
 from hakika.daraja.protocol import PushOrder, PushOutcome, QueryOutcome, Shortcode
 from hakika.daraja.requests import safe_description
 from hakika.domain import schedule
-from hakika.domain.errors import Conflict, HakikaError, StoreUnavailable
+from hakika.domain.errors import CannotQuery, Conflict, HakikaError, StoreUnavailable
 from hakika.domain.evidence import AnyReading, GaveUp, PushLost, PushStarted, SendingStopped
 from hakika.domain.payment import Facts, Push
 from hakika.engine.accounts import Accounts
@@ -31,6 +31,9 @@ RECORD_AGAIN_AFTER_MS = 500
 
 class Daraja(Protocol):
     """What we need of Daraja; `daraja.client` talks to the real one."""
+
+    async def prepare(self, account_id: str, shortcode: Shortcode, attempt: int) -> PushOutcome | None:
+        """Have at hand what a push needs, so that it leaves at once. → what stands in its way."""
 
     async def push(self, account_id: str, shortcode: Shortcode, order: PushOrder, attempt: int) -> PushOutcome:
         """Prompt a phone."""
@@ -69,14 +72,15 @@ class Collector:
         """Do what is due on this payment. → what was done: pushed, queried, gave_up, lost, stopped, nothing."""
         try:
             return await self._act(row)
-        except NothingToDo:
+        except (NothingToDo, CannotQuery):
             return "nothing"
 
     async def _act(self, row: PaymentRow) -> str:
         facts, now_ms = read_facts(row), self._clock()
         if row.stage == "queued" and row.status == "pending":
-            if is_too_late(row, facts, now_ms):
-                return await self._stop_sending(row, facts)
+            barred = self._accounts.find_bar(row)
+            if barred or is_too_late(row, facts, now_ms):
+                return await self._stop_sending(row, facts, barred)
             return await self.push(row, facts)
         if row.stage == "sending" and row.status == "pending":
             return await self._lose(row, facts)
@@ -88,41 +92,62 @@ class Collector:
     async def push(self, row: PaymentRow, facts: Facts) -> str:
         """Prompt the phone."""
         account, attempt = self._accounts.get(row.account), facts.push[0] + 1
+        # Before `sending` is stored: a token may take half a minute, and until then nothing can have been sent.
+        obstacle = await self._daraja.prepare(account.id, account.shortcode, attempt)
+        if obstacle:
+            await self._record_answer(row, attempt, obstacle, _still_at(facts))
+            return "refused"
         started = PushStarted(self._clock(), attempt)
         await self._decide(row, started, f"push:{attempt}:started", self._may_start(facts))
-        order = PushOrder(
+        outcome = await self._daraja.push(account.id, account.shortcode, self._order(row), attempt)
+        await self._record_answer(row, attempt, outcome)
+        return "pushed"
+
+    def _order(self, row: PaymentRow) -> PushOrder:
+        asked_ms, now_ms = row.created_at_ms, self._clock()
+        return PushOrder(
             amount=row.amount,
             phone=row.phone,
             account_reference=row.account_reference,
             description=safe_description(row.description),
             callback_url=self._callback_url(row.token),
+            leave_by_ms=min(asked_ms + schedule.RESEND_WITHIN_MS, now_ms + schedule.LEAVES_WITHIN_MS),
         )
-        outcome = await self._daraja.push(account.id, account.shortcode, order, attempt)
+
+    async def _record_answer(
+        self, row: PaymentRow, attempt: int, outcome: PushOutcome, guard: Guard | None = None
+    ) -> None:
         log.info("pushed", payment=row.id, attempt=attempt, answer=type(outcome.reading).__name__)
-        if outcome.pressure:
-            await self._budgets.shrink(account.id)
-        await self._record_surely(
-            Evidence(
-                reading=outcome.reading,
-                identity=f"push:{attempt}:answer",
-                payment=row.id,
-                raw=outcome.raw,
-                hint=Hint(resend_after_ms=outcome.retry_after_s * 1000),
-            ),
+        answer = Evidence(
+            reading=outcome.reading,
+            identity=f"push:{attempt}:answer",
+            payment=row.id,
+            raw=outcome.raw,
+            guard=guard,
+            hint=Hint(resend_after_ms=outcome.retry_after_s * 1000),
         )
-        return "pushed"
+        await self._record_surely(answer)
+        if outcome.pressure:
+            await self._shrink(row.account)
 
     async def query(self, row: PaymentRow, facts: Facts) -> Recorded:
         """Ask Daraja what became of the prompt."""
-        account, now_ms = self._accounts.get(row.account), self._clock()
+        account, now_ms = self._accounts.find_for(row), self._clock()
         last_word = schedule.is_last_word(_prompted_at(row), now_ms)
         outcome = await self._daraja.query(account.id, account.shortcode, facts.checkout_ids[0], last_word)
         reading = outcome.reading
         log.info("queried", payment=row.id, answer=type(reading).__name__, code=reading.code)
-        if outcome.pressure:
-            await self._budgets.shrink(account.id)
         identity = make_id("qry", now_ms, self._entropy)
-        return await self._record_surely(Evidence(reading, identity, payment=row.id, raw=outcome.raw))
+        recorded = await self._record_surely(Evidence(reading, identity, payment=row.id, raw=outcome.raw))
+        if outcome.pressure:
+            await self._shrink(account.id)
+        return recorded
+
+    async def _shrink(self, account: str) -> None:
+        try:
+            await self._budgets.shrink(account)
+        except StoreUnavailable as error:  # the answer is recorded, and Daraja will say it again
+            log.warning("budget_not_shrunk", account=account, error=error.detail)
 
     async def _lose(self, row: PaymentRow, facts: Facts) -> str:
         attempt = facts.push[0]
@@ -130,8 +155,8 @@ class Collector:
         await self._decide(row, lost, f"push:{attempt}:lost", _still_at(facts))
         return "lost"
 
-    async def _stop_sending(self, row: PaymentRow, facts: Facts) -> str:
-        reason = "Refused too often." if facts.push[0] else "It could not be sent within a minute."
+    async def _stop_sending(self, row: PaymentRow, facts: Facts, barred: str = "") -> str:
+        reason = barred or ("Refused too often." if facts.push[0] else "It could not be sent within a minute.")
         await self._decide(row, SendingStopped(self._clock(), reason), "sending_stopped", _still_at(facts))
         return "stopped"
 
@@ -175,11 +200,10 @@ def is_too_late(row: PaymentRow, facts: Facts, now_ms: int) -> bool:
 
 
 def is_over(row: PaymentRow, facts: Facts, now_ms: int) -> bool:
-    """Whether every automatic means is used up."""
+    """Whether every automatic means is used up: the last of them, where Daraja can be asked, is to ask it then."""
     unsure = not facts.checkout_ids
-    return row.status == "pending" and now_ms >= schedule.give_up_at(
-        row.created_at_ms, row.sending_at_ms if unsure else _prompted_at(row), unsure=unsure
-    )
+    at_ms = schedule.give_up_at(row.created_at_ms, row.sending_at_ms if unsure else _prompted_at(row), unsure=unsure)
+    return row.status == "pending" and now_ms >= at_ms and (unsure or row.queried_at_ms >= at_ms)
 
 
 def _prompted_at(row: PaymentRow) -> int:

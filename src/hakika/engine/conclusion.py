@@ -27,6 +27,8 @@ from hakika.store.payments import ASKED, PaymentRow
 
 _ENCODE = msgspec.json.Encoder().encode
 _SETTLED = PAID | DECLINED
+_LIVE_OR_PAID = PAID | {Status.PENDING}
+_ANSWERS = said.QueryAnswered | said.QueryUnanswered
 
 
 def conclude(case: Case, around: Surroundings) -> None:
@@ -47,8 +49,7 @@ def conclude(case: Case, around: Surroundings) -> None:
     event_type = event_of(case.seen, seen)
     row = _bring_up(case, seen, facts, around.now_ms, case.row.sequence + bool(event_type))
     if seen.status not in PAID:
-        due_at_ms = plan_next(row, seen, facts, around.now_ms, _hint_of(case), around.callbacks_arrive)
-        row = row._replace(due_at_ms=due_at_ms)
+        row = row._replace(due_at_ms=_plan(case, row, seen, facts, around))
     case.row, case.facts, case.seen = row, facts, seen
     if event_type:
         case.event = make_event(case.row, event_type, around)
@@ -132,12 +133,30 @@ def _times_of(case: Case) -> _Times:
     return _Times(sending, prompted, called_back, queried, queries)
 
 
+def _plan(case: Case, row: PaymentRow, seen: View, facts: Facts, around: Surroundings) -> int | None:
+    if case.copies and all(piece.identity in case.copies for piece in case.heard):
+        return case.row.due_at_ms  # nothing new was said: what was planned stays planned
+    due_at_ms = plan_next(row, seen, facts, around.now_ms, _hint_of(case), around.callbacks_arrive)
+    ended = not {seen.status, case.seen.status} & _LIVE_OR_PAID
+    if due_at_ms is None and ended and not any(isinstance(piece.reading, _ANSWERS) for piece in case.heard):
+        return case.row.due_at_ms  # the query that a claim asked for is still owed
+    return due_at_ms
+
+
 def _hint_of(case: Case) -> Hint:
-    resend_after_ms = max(piece.hint.resend_after_ms for piece in case.heard)
-    return Hint(any(_asks_confirmation(case, piece) for piece in case.heard), resend_after_ms)
+    asking = [piece for piece in case.heard if piece.identity not in case.copies and asks_confirmation(case, piece)]
+    return Hint(
+        confirm=any(not _is_claim(piece.reading) for piece in asking),
+        claimed=any(_is_claim(piece.reading) for piece in asking),
+        resend_after_ms=max(piece.hint.resend_after_ms for piece in case.heard),
+    )
 
 
-def _asks_confirmation(case: Case, piece: Evidence) -> bool:
+def _is_claim(reading: said.AnyReading) -> bool:
+    return isinstance(reading, said.CallbackReceived | said.CallbackUnreadable) and not reading.trusted
+
+
+def asks_confirmation(case: Case, piece: Evidence) -> bool:
     """Whether a piece says something that only Daraja can confirm."""
     match piece.reading:
         case said.CallbackUnreadable() | said.CallbackReceived(trusted=False):

@@ -1,13 +1,14 @@
 """The desk where callbacks come in: read, recorded, and answered only when their bytes are durable.
 
-If the database is down they go to the spool, an append-only file, fsynced, and are drained later. If even that
-fails the sender is told "accepted" all the same, because telling it otherwise brings nothing back (daraja.md
-§2.3: it does not try again), and the query loop finds out.
+If the database is down, or takes more than a second, they go to the spool, an append-only file, fsynced, and are
+drained later. If even that fails the sender is told "accepted" all the same, because telling it otherwise brings
+nothing back (daraja.md §2.3: it does not try again), and the query loop finds out.
 """
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from hakika.daraja.callbacks import read_callback
 from hakika.domain.errors import StoreUnavailable
 from hakika.engine.case import Evidence, Origin
 from hakika.engine.ledger import Ledger
+from hakika.engine.patience import Patience
 from hakika.engine.spool import Spool
 
 log = structlog.get_logger("hakika.desk")
@@ -39,13 +41,18 @@ class Desk:
 
     def __init__(self, ledger: Ledger, spool: Path, clock: Callable[[], int]) -> None:
         self._ledger, self._spool, self._clock = ledger, Spool(spool), clock
+        self._patience = Patience()
         self.lost = 0  # callbacks that neither the database nor the spool took: for /ready
-        self.spoiled = 0  # lines of the spool that could not be recorded, and were set aside
+        self.spoiled = 0  # whole lines of the spool that could not be recorded, and were set aside
 
     async def receive(self, posted: Posted) -> None:
-        """Record a callback, or spool it. Never raises."""
+        """Record a callback, or spool it. Never raises.
+
+        Where the database took too long, what was asked of it goes on: the same bytes are a copy.
+        """
         try:
-            await self._ledger.record(read_posted(posted))
+            with self._patience.limit():
+                await self._ledger.record(read_posted(posted))
         except Exception as error:  # noqa: BLE001 - whatever broke, the bytes must be kept
             log.warning("callback_spooled", error=type(error).__name__, unavailable=isinstance(error, StoreUnavailable))
             try:
@@ -55,8 +62,12 @@ class Desk:
                 log.critical("callback_lost", error=str(disk), body=posted.body[:200].decode(errors="replace"))
 
     async def waiting(self) -> int:
-        """How many callbacks wait in the spool."""
+        """How many callbacks wait in the spool. Raises OSError."""
         return await asyncio.to_thread(self._spool.count)
+
+    def is_full(self) -> bool:
+        """Whether the spool takes no more. Raises OSError."""
+        return self._spool.is_full()
 
     async def drain(self) -> int:
         """Record what the spool holds. → how many. Raises StoreUnavailable; then all of it stays.
@@ -64,11 +75,12 @@ class Desk:
         A callback that was recorded before an interruption is recorded again: the same bytes are a copy.
         """
         with self._spool.draining() as lines:
-            drained = 0
-            for start in range(0, len(lines), DRAINED_AT_ONCE):
-                drained += sum(await asyncio.gather(*map(self._redo, lines[start : start + DRAINED_AT_ONCE])))
-            if lines:
-                log.info("spool_drained", callbacks=drained, lines=len(lines))
+            drained, seen = 0, 0
+            for some in _in_batches(lines):
+                drained += sum(await asyncio.gather(*map(self._redo, some)))
+                seen += len(some)
+            if seen:
+                log.info("spool_drained", callbacks=drained, lines=seen)
         return drained
 
     async def _redo(self, line: bytes) -> bool:
@@ -78,20 +90,23 @@ class Desk:
         except msgspec.MsgspecError:
             # The machine died while it was written: its sender was never answered.
             log.warning("spool_line_torn", bytes=len(line))
-            return self._set_aside(line)
+            self._spool.set_aside(line, torn=True)
+            return False
         try:
             await self._ledger.record(read_posted(posted))
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - one line that breaks must not keep the others waiting for ever
             log.error("spool_line_spoiled", error=type(error).__name__)
-            return self._set_aside(line)
+            self._spool.set_aside(line, torn=False)
+            self.spoiled += 1
+            return False
         return True
 
-    def _set_aside(self, line: bytes) -> bool:
-        self._spool.set_aside(line)
-        self.spoiled += 1
-        return False
+
+def _in_batches(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
+    while batch := list(islice(lines, DRAINED_AT_ONCE)):
+        yield batch
 
 
 def read_posted(posted: Posted) -> Evidence:

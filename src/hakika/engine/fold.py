@@ -1,7 +1,8 @@
 """From evidence to state: one transaction, whoever the messenger.
 
 lock      the payments that the evidence is about, in id order
-settle    receipts: each belongs to the first payment that proved it
+settle    receipts: each belongs to the first payment that proved it; amounts: a stated one is not overruled
+learn     the prompt's id where the push's answer was lost, and what is a copy
 keep      every piece as it came, with its reading
 conclude  what each payment therefore is, and when to act next
 follow    what this makes due elsewhere: adopted evidence, claims on references, rivals
@@ -10,18 +11,33 @@ publish   events and their deliveries, last: the event counter's lock orders the
 
 from collections.abc import Sequence
 from operator import attrgetter
+from typing import NamedTuple
 
 from hakika.domain.errors import HakikaError, NotFound
 from hakika.domain.evidence import RivalPaid
 from hakika.domain.payment import DECLINED, PAID
+from hakika.engine.attempts import settle_attempts
 from hakika.engine.case import Case, Evidence, Recorded, Surroundings
 from hakika.engine.conclusion import conclude
-from hakika.engine.intake import adopt, find_case, keep, lock_cases, quarantine, stamp_trust
+from hakika.engine.intake import (
+    adopt,
+    find_case,
+    keep,
+    learn_prompts,
+    lock_cases,
+    note_copies,
+    quarantine,
+    stamp_overruled,
+    stamp_trust,
+)
 from hakika.engine.receipts import settle_receipts
-from hakika.store.events import EventStatements, publish
+from hakika.store.events import EventRow, EventStatements, publish
 from hakika.store.evidence import EvidenceStatements, claim_reference, free_reference, mark_adopted
-from hakika.store.payments import FOLDED, PaymentStatements, find_rivals
+from hakika.store.payments import FOLDED, PaymentRow, PaymentStatements, find_rivals
 from hakika.store.transaction import Dialect, Transaction
+
+MOVES_TOLD = 200
+"""Ids in one message to other nodes: PostgreSQL carries 8000 bytes. Who follows more sees the next change."""
 
 
 class Statements:
@@ -33,17 +49,30 @@ class Statements:
         self.events = EventStatements(dialect)
 
 
-def apply(
-    tx: Transaction, statements: Statements, around: Surroundings, batch: Sequence[Evidence]
-) -> list[Recorded | HakikaError]:
-    """Fold a batch into the payments. → for each piece, in its order, what came of it."""
+class Folded(NamedTuple):
+    """What came of a batch: an answer for each piece, in its order; and what to tell whoever follows, once durable."""
+
+    answers: list[Recorded | HakikaError]
+    rows: Sequence[PaymentRow] = ()
+    events: Sequence[EventRow] = ()
+    moved: Sequence[PaymentRow] = ()  # those whose stage changed, which is no event
+
+
+def apply(tx: Transaction, statements: Statements, around: Surroundings, batch: Sequence[Evidence]) -> Folded:
+    """Fold a batch into the payments."""
     answers, touched, follow_ups = _fold_round(tx, statements, around, batch)
     while follow_ups:
         _, more, follow_ups = _fold_round(tx, statements, around, follow_ups)
         touched += more
-    _publish(tx, statements.events, touched)
+    events = _publish(tx, statements.events, touched, settle_attempts(tx, touched, around))
+    moved = [case.row for case in touched if case.event is None and case.row.stage != case.before.stage]
+    if moved:
+        tx.dialect.tell_others(tx.cursor, " ".join(["stage", *(row.id for row in moved[:MOVES_TOLD])]))
     latest = {case.row.id: case.row for case in touched}
-    return [Recorded(latest[answer.row.id], answer.event) if isinstance(answer, Case) else answer for answer in answers]
+    recorded = [
+        Recorded(latest[answer.row.id], answer.event) if isinstance(answer, Case) else answer for answer in answers
+    ]
+    return Folded(recorded, list(latest.values()), events, moved)
 
 
 _Answer = Case | Recorded | HakikaError
@@ -67,6 +96,10 @@ def _fold_round(
     quarantine(tx, statements.evidence, strangers, around.now_ms)
     touched = [case for case in dict.fromkeys(cases.values()) if case.heard]
     settle_receipts(tx, statements.evidence, touched)
+    for case in touched:
+        stamp_overruled(case)
+    learn_prompts(tx, touched)
+    note_copies(tx, touched)
     keep(tx, statements.evidence, touched, around.now_ms)
     for case in touched:
         conclude(case, around)
@@ -80,8 +113,9 @@ def _judge(case: Case, piece: Evidence, around: Surroundings) -> HakikaError | N
     if piece.guard is None:
         return None
     so_far = Case(case.row)
-    so_far.heard = case.heard
+    so_far.heard = list(case.heard)
     if so_far.heard:
+        stamp_overruled(so_far)
         conclude(so_far, around)
     return piece.guard(so_far.row, so_far.facts)
 
@@ -113,19 +147,24 @@ def _follow(tx: Transaction, statements: Statements, touched: Sequence[Case]) ->
 
 
 def _may_have_rivals(case: Case) -> bool:
-    return not case.row.allow_repeat and (not case.row.holds_reference or bool(case.facts.rivals))
+    # Of several charges on purpose one holds the claim, and an ordinary payment that is paid beside them looks itself
+    # only where it holds none: so each of them looks.
+    return case.row.allow_repeat or not case.row.holds_reference or bool(case.facts.rivals)
 
 
 def _meet_rivals(tx: Transaction, case: Case) -> list[Evidence]:
-    """Money came where another may be paid under the same reference: take the claim if it is free, flag both."""
+    """Money came where another may be paid under the same reference: take the claim if it is free, flag both.
+
+    What was charged on purpose (`allow_repeat`) is no surprise where it was: only the ordinary one is flagged.
+    """
     row = case.row
     holder = claim_reference(tx, row.account, row.reference, row.id)
     case.row = row._replace(holds_reference=holder == row.id)
     met = []
     for rival in find_rivals(tx, row):
-        if rival.status in PAID or rival.id == holder:
+        if not rival.allow_repeat and (rival.status in PAID or rival.id == holder):
             met.append(_rivalry(rival.id, row.id))
-        if rival.status in PAID:
+        if not row.allow_repeat and rival.status in PAID:
             met.append(_rivalry(row.id, rival.id))
     return met
 
@@ -148,8 +187,11 @@ def _write(tx: Transaction, statements: PaymentStatements, touched: Sequence[Cas
     tx.write_rows(statements.write_prompt, prompts)
 
 
-def _publish(tx: Transaction, statements: EventStatements, touched: Sequence[Case]) -> None:
+def _publish(
+    tx: Transaction, statements: EventStatements, touched: Sequence[Case], of_checkouts: Sequence[EventRow]
+) -> list[EventRow]:
     told = [case for case in touched if case.event]
-    published = publish(tx, statements, [case.event for case in told if case.event])
-    for case, event in zip(told, published, strict=True):
+    published = publish(tx, statements, [*(case.event for case in told if case.event), *of_checkouts])
+    for case, event in zip(told, published, strict=False):
         case.event = event
+    return published

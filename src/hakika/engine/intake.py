@@ -1,19 +1,27 @@
 """The first half of folding: which payment a piece of evidence is about, whether to trust it, and keeping it."""
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from operator import itemgetter
 
 import msgspec
 
 from hakika.domain import evidence as said
 from hakika.domain.evidence import AnyReading, source_of
-from hakika.engine.case import NO_ORIGIN, Case, Evidence, Surroundings
-from hakika.store.evidence import EvidenceStatements, QuarantineRow
-from hakika.store.payments import PaymentRow, PaymentStatements
+from hakika.domain.payment import Asked, Facts, join, lift, may_be_overruled, overrule
+from hakika.engine.case import NO_ORIGIN, Case, Evidence, Origin, Surroundings
+from hakika.engine.conclusion import asks_confirmation
+from hakika.store.evidence import EvidenceStatements, QuarantineRow, find_kept, list_evidence
+from hakika.store.payments import PaymentRow, PaymentStatements, find_by_checkout
+from hakika.store.quarantine import FOREIGN, THIN_EVERY_BYTES, thin_quarantine, weigh
 from hakika.store.transaction import Transaction
 
 _ENCODE = msgspec.json.Encoder().encode
 _READING: msgspec.json.Decoder[AnyReading] = msgspec.json.Decoder(AnyReading)
+_ORIGIN: msgspec.json.Decoder[Origin] = msgspec.json.Decoder(Origin)
+
+UNREADABLE_KEPT_BYTES = 2048
+"""Of what is no callback and came on no payment's path, the beginning shows a person what it was."""
 
 
 def lock_cases(tx: Transaction, statements: PaymentStatements, batch: Sequence[Evidence]) -> dict[str, Case]:
@@ -78,6 +86,68 @@ def _distrust(
     )
 
 
+def stamp_overruled(case: Case) -> None:
+    """Stamp the successes without an amount that come after another amount was stated, or together with it."""
+    if not any(may_be_overruled(piece.reading) for piece in case.heard):
+        return
+    known = case.facts
+    for piece in case.heard:
+        if not may_be_overruled(piece.reading):
+            known = join(known, lift(piece.reading))
+    asked = Asked(case.row.amount, case.row.verified)
+    case.heard = [_overrule(asked, known, piece) for piece in case.heard]
+
+
+def _overrule(asked: Asked, known: Facts, piece: Evidence) -> Evidence:
+    reading = overrule(asked, known, piece.reading)
+    if reading is piece.reading:
+        return piece
+    # Another piece than the same answer believed, as a claim is.
+    return msgspec.structs.replace(piece, reading=reading, identity=f"{piece.identity}:overruled")
+
+
+def learn_prompts(tx: Transaction, touched: Sequence[Case]) -> None:
+    """Where the push's answer was lost, take the prompt's id from callbacks on the payment's secret path.
+
+    Whichever comes first. An id that is known to be another payment's is not taken (decision 0003).
+    """
+    for case in touched:
+        readings = [piece.reading for piece in case.heard]
+        just_lost = any(isinstance(reading, said.PushLost) for reading in readings)
+        if not (just_lost or case.facts.lost):
+            continue
+        if just_lost:
+            readings += [_READING.decode(row.reading) for row in list_evidence(tx, case.row.id)]
+        theirs = {one for other in touched if other is not case for one in other.facts.checkout_ids}
+        theirs.update(case.facts.checkout_ids)
+        for checkout_id, merchant_id in sorted(_named_in(readings)):
+            owner = None if checkout_id in theirs else find_by_checkout(tx, checkout_id)
+            if checkout_id not in theirs and (owner is None or owner.id == case.row.id):
+                theirs.add(checkout_id)
+                digest = blake2b(checkout_id.encode(), digest_size=16).hexdigest()
+                named = said.PromptNamed(0, checkout_id, merchant_id)  # time 0: copies of it differ in nothing
+                case.heard.append(Evidence(named, f"prompt:{digest}", payment=case.row.id))
+
+
+def _named_in(readings: Sequence[AnyReading]) -> set[tuple[str, str]]:
+    return {
+        (reading.checkout_request_id, reading.merchant_request_id)
+        for reading in readings
+        if isinstance(reading, said.CallbackReceived)
+        and reading.trusted
+        and not reading.taken
+        and reading.checkout_request_id
+    }
+
+
+def note_copies(tx: Transaction, touched: Sequence[Case]) -> None:
+    """Note which of the pieces that ask for a query were kept before: said again, they ask for nothing."""
+    for case in touched:
+        asking = sorted({piece.identity for piece in case.heard if asks_confirmation(case, piece)})
+        if asking:
+            case.copies = find_kept(tx, case.row.id, asking)
+
+
 def keep(tx: Transaction, statements: EvidenceStatements, touched: Sequence[Case], now_ms: int) -> None:
     """Store every piece as it came, with its reading. A copy only counts up."""
     kept = [
@@ -97,7 +167,10 @@ def keep(tx: Transaction, statements: EvidenceStatements, touched: Sequence[Case
 
 
 def quarantine(tx: Transaction, statements: EvidenceStatements, strangers: Sequence[Evidence], now_ms: int) -> None:
-    """Store what is about no payment that we know, so that nothing is lost and nothing is believed."""
+    """Store what is about no payment that we know, so that nothing is lost and nothing is believed.
+
+    Anybody may post here, so what it takes of the disk is bounded at once, not when housekeeping comes round.
+    """
     parked = [
         (
             piece.identity,
@@ -108,10 +181,14 @@ def quarantine(tx: Transaction, statements: EvidenceStatements, strangers: Seque
             piece.raw or None,
             _origin_of(piece),
         )
-        for piece in strangers
+        for piece in map(_shorten, strangers)
         if not piece.payment
     ]
     tx.write_rows(statements.park, sorted(parked, key=itemgetter(0)))  # in one order on all nodes: no deadlock
+    statements.parked_bytes += sum(weigh(*row[4:]) for row in parked)
+    if statements.parked_bytes >= THIN_EVERY_BYTES:
+        statements.parked_bytes = 0
+        thin_quarantine(tx)
 
 
 def adopt(tx: Transaction, statements: EvidenceStatements, cases: Mapping[str, Case]) -> list[tuple[int, Evidence]]:
@@ -125,6 +202,7 @@ def adopt(tx: Transaction, statements: EvidenceStatements, cases: Mapping[str, C
                 identity=row.identity,
                 payment=cases[row.checkout_request_id].row.id,
                 raw=row.raw or b"",
+                origin=_ORIGIN.decode(row.origin),
             ),
         )
         for row in found
@@ -142,10 +220,19 @@ def _distrusted(reading: AnyReading) -> AnyReading:
     return reading
 
 
+def _shorten(piece: Evidence) -> Evidence:
+    if not isinstance(piece.reading, said.CallbackUnreadable) or len(piece.raw) <= UNREADABLE_KEPT_BYTES:
+        return piece
+    origin = msgspec.structs.replace(piece.origin, truncated=True)
+    return msgspec.structs.replace(piece, raw=piece.raw[:UNREADABLE_KEPT_BYTES], origin=origin)
+
+
 def _reason_of(piece: Evidence) -> str:
-    if isinstance(piece.reading, said.CallbackUnreadable):
-        return f"unreadable: {piece.reading.reason}"
-    return "about no payment of ours"
+    reading = piece.reading
+    if isinstance(reading, said.CallbackUnreadable):
+        return f"unreadable: {reading.reason}"
+    foreign = isinstance(reading, said.CallbackReceived) and "foreign_ip" in reading.flags
+    return FOREIGN if foreign else "about no payment of ours"
 
 
 def _origin_of(piece: Evidence) -> str:

@@ -8,7 +8,7 @@ leaves its waiters hanging.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from threading import Lock
 
@@ -16,10 +16,11 @@ import structlog
 
 from hakika.domain.errors import HakikaError, StoreUnavailable
 from hakika.engine.case import Evidence, Recorded, Surroundings
-from hakika.engine.fold import Statements, apply
+from hakika.engine.fold import Folded, Statements, apply
 from hakika.engine.health import CallbackHealth
 from hakika.engine.ids import Entropy, count_ids
 from hakika.engine.notices import Notices
+from hakika.store.events import EventRow
 from hakika.store.opening import Store
 from hakika.store.transaction import Transaction
 
@@ -56,6 +57,7 @@ class Ledger:
     ) -> None:
         self.store, self.notices, self.health = store, notices, health
         self.statements = Statements(store.dialect)
+        self.public_url = ""  # where payers find us: for the addresses in what is published
         self._clock, self._entropy = clock, entropy
         self._shortcodes: Callable[[], Mapping[str, frozenset[str]]] = dict
         self._waiting: deque[_Waiting] = deque()
@@ -70,7 +72,7 @@ class Ledger:
         """What folding needs to know besides the database, now."""
         now_ms = self._clock()
         event_ids = count_ids("evt", now_ms, self._entropy)
-        return Surroundings(now_ms, event_ids, self.health.arrive, self._shortcodes())
+        return Surroundings(now_ms, event_ids, self.health.arrive, self._shortcodes(), self.public_url)
 
     async def record(self, evidence: Evidence) -> Recorded:
         """Fold one piece of evidence in; answered when it is durable.
@@ -90,12 +92,12 @@ class Ledger:
         try:
             while self._waiting:
                 batch = _Batch()
-                recorded = await self._commit(partial(self._apply_waiting, batch), batch.taken)
-                if recorded is None:
+                folded = await self._commit(partial(self._apply_waiting, batch), batch.taken)
+                if folded is None:
                     await self._commit_one_by_one(batch.taken)
                     continue
-                _settle(batch.taken, recorded)
-                self._announce(recorded)
+                _settle(batch.taken, folded.answers)
+                self._announce(folded)
         finally:
             self._leave(batch)
 
@@ -114,7 +116,7 @@ class Ledger:
             if not answer.done():
                 answer.set_exception(StoreUnavailable("The ledger stopped."))
 
-    def _apply_waiting(self, batch: _Batch, tx: Transaction) -> list[Recorded | HakikaError]:
+    def _apply_waiting(self, batch: _Batch, tx: Transaction) -> Folded:
         # What waits is taken as late as possible: whatever came while the last commit ran goes along.
         with self._taking:
             if batch.abandoned:
@@ -124,13 +126,11 @@ class Ledger:
             batch.taken += [self._waiting.popleft() for _ in range(fair)]
         return apply(tx, self.statements, self.surroundings(), [evidence for evidence, _ in batch.taken])
 
-    def _apply_one(self, evidence: Evidence, tx: Transaction) -> list[Recorded | HakikaError]:
+    def _apply_one(self, evidence: Evidence, tx: Transaction) -> Folded:
         return apply(tx, self.statements, self.surroundings(), [evidence])
 
-    async def _commit(
-        self, job: Callable[[Transaction], list[Recorded | HakikaError]], taken: list[_Waiting]
-    ) -> list[Recorded | HakikaError] | None:
-        """Run a job. → its answers, or None when the batch must be tried one by one."""
+    async def _commit(self, job: Callable[[Transaction], Folded], taken: list[_Waiting]) -> Folded | None:
+        """Run a job. → what came of it, or None when the batch must be tried one by one."""
         try:
             return await self.store.write(job)
         except Exception as error:  # noqa: BLE001 - one bad piece must not take the others with it
@@ -140,39 +140,32 @@ class Ledger:
             log.warning("store_unavailable", pieces=len(taken), error=str(error))
             if not taken:  # it failed before the job ran: those who wait are told all the same
                 taken += [self._waiting.popleft() for _ in range(len(self._waiting))]
-            return [StoreUnavailable(str(error)) for _ in taken]
+            return Folded([StoreUnavailable(str(error)) for _ in taken])
 
     async def _commit_one_by_one(self, taken: list[_Waiting]) -> None:
         for evidence, answer in taken:
             try:
-                recorded = await self.store.write(partial(self._apply_one, evidence))
+                folded = await self.store.write(partial(self._apply_one, evidence))
             except Exception as error:
                 log.error("evidence_failed", payment=evidence.payment, identity=evidence.identity, exc_info=error)
                 if not answer.done():
                     answer.set_exception(error)
                 continue
-            _settle([(evidence, answer)], recorded)
-            self._announce(recorded)
+            _settle([(evidence, answer)], folded.answers)
+            self._announce(folded)
 
-    def _announce(self, recorded: list[Recorded | HakikaError]) -> None:
-        told = {}
-        for answer in recorded:
-            if isinstance(answer, Recorded) and answer.payment is not None:
-                told[answer.payment.id] = answer
-        for answer in told.values():
-            row = answer.payment
-            if row is None:
-                continue
-            self.notices.tell(row)
+    def _announce(self, folded: Folded) -> None:
+        self.notices.tell_batch(folded.rows, folded.events, folded.moved)
+        for row in folded.rows:
             if row.frozen:
                 log.critical("invariant_broken", payment=row.id, rule=row.frozen)
-        if told:
-            log.info("recorded", pieces=len(recorded), payments=_summary(list(told.values())))
+        if folded.rows:
+            log.info("recorded", pieces=len(folded.answers), payments=_summary(folded.events))
 
 
-def _summary(told: list[Recorded]) -> list[str]:
+def _summary(events: Sequence[EventRow]) -> list[str]:
     """`pay_…:completed` for each payment whose status changed: one log line a batch, not one a payment."""
-    return [f"{one.payment.id}:{one.event.type[8:]}" for one in told if one.payment and one.event]
+    return [f"{event.payment}:{event.type[8:]}" for event in events if event.type.startswith("payment.")]
 
 
 def _settle(taken: list[_Waiting], recorded: list[Recorded | HakikaError]) -> None:

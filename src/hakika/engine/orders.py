@@ -69,7 +69,7 @@ def read_order(
         else "",
         account=account,
         account_reference=_read_account_reference(account_reference, reference),
-        metadata=_read_metadata(metadata),
+        metadata=read_metadata(metadata),
         allow_repeat=allow_repeat,
         mode=mode,
     )
@@ -118,7 +118,8 @@ def _read_account_reference(given: str | None, reference: str) -> str:
     return given
 
 
-def _read_metadata(metadata: Mapping[str, Any] | None) -> str:
+def read_metadata(metadata: Mapping[str, Any] | None) -> str:
+    """Check a caller's own data. → it as JSON. Raises InvalidRequest."""
     if not metadata:
         return "{}"
     if len(metadata) > METADATA_KEYS:

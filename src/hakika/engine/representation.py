@@ -54,6 +54,7 @@ class Payment(msgspec.Struct, frozen=True):
     paid_at: str | None
     final_at: str | None
     updated_at: str
+    client_secret: str | msgspec.UnsetType = msgspec.UNSET  # only for whoever has a full key, and in no event
 
 
 OWN_CODES = frozenset({"not_sent", "withdrawn", "operator"})
@@ -63,7 +64,7 @@ _FAILURES: dict[tuple[str, str], Failure] = {}
 _ENCODE = msgspec.json.Encoder().encode
 
 
-def represent(row: PaymentRow, language: str = "en") -> Payment:
+def represent(row: PaymentRow, language: str = "en", *, with_secret: bool = False) -> Payment:
     """The row as its public shape. `language`: `en` or `sw`, for the words to the payer."""
     flags = msgspec.json.decode(row.flags) if row.flags != "[]" else []
     declined = row.status in DECLINED
@@ -98,12 +99,18 @@ def represent(row: PaymentRow, language: str = "en") -> Payment:
         paid_at=iso(row.paid_at_ms) if row.paid_at_ms else None,
         final_at=iso(row.final_at_ms) if row.final_at_ms else None,
         updated_at=iso(row.updated_at_ms),
+        client_secret=row.client_secret if with_secret else msgspec.UNSET,
     )
 
 
-def encode(row: PaymentRow, language: str = "en") -> bytes:
+def encode(row: PaymentRow, language: str = "en", *, with_secret: bool = False) -> bytes:
     """The row as JSON, in its public shape."""
-    return _ENCODE(represent(row, language))
+    return _ENCODE(represent(row, language, with_secret=with_secret))
+
+
+def encode_for_payer(row: PaymentRow, language: str = "en") -> bytes:
+    """The row as JSON for whoever has only its client secret: a browser, which `metadata` is not for."""
+    return _ENCODE(represent(row._replace(metadata="{}"), language))
 
 
 def as_dict(row: PaymentRow) -> dict[str, Any]:

@@ -22,7 +22,10 @@ def reread(reading: AnyReading, raw: bytes | None) -> AnyReading | None:
         case said.PushAccepted(at_ms=at_ms, attempt=attempt) if len(raw) < RAW_KEPT_BYTES:
             return read_push_answer(Answer(200, {}, raw), attempt, at_ms).reading
         case said.QueryAnswered(at_ms=at_ms, checkout_request_id=asked, last_word=last) if len(raw) < RAW_KEPT_BYTES:
-            return read_query_answer(Answer(200, {}, raw), asked, at_ms, last).reading
+            fresh = read_query_answer(Answer(200, {}, raw), asked, at_ms, last).reading
+            if isinstance(fresh, said.QueryAnswered):
+                return msgspec.structs.replace(fresh, overruled=reading.overruled)
+            return fresh
         case _:
             return None
 
@@ -35,5 +38,5 @@ def _restamp(
     if set(flags) == set(kept.flags):
         flags = kept.flags
     if isinstance(fresh, said.CallbackReceived) and isinstance(kept, said.CallbackReceived):
-        return msgspec.structs.replace(fresh, flags=flags, taken=kept.taken)
+        return msgspec.structs.replace(fresh, flags=flags, taken=kept.taken, overruled=kept.overruled)
     return msgspec.structs.replace(fresh, flags=flags)

@@ -3,13 +3,20 @@
 Every line begins and ends with a newline, so that one that was torn by a crash spoils no other. Appending and
 taking away exclude each other by a lock on a file beside it, among threads and processes alike: nothing is ever
 appended to a file that was read already. What is taken away keeps a name of its own until all of it is recorded.
+
+.spool, .draining   what waits                .spoiled   whole lines that could never be recorded, for a person
+.lock, .drainer     locks, always empty       .torn      lines that a crash left half written: nobody was answered
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+
+LIMIT_BYTES = 256 * 1024 * 1024
+"""Some 200,000 callbacks: an outage of days. What comes after is lost, and not the rest of the disk with it."""
 
 
 class Spool:
@@ -17,34 +24,50 @@ class Spool:
 
     def __init__(self, file: Path) -> None:
         self.file, self.taken, self.spoiled = file, file.with_suffix(".draining"), file.with_suffix(".spoiled")
+        self.torn = file.with_suffix(".torn")
+        self._counted: dict[Path, tuple[tuple[int, int], int]] = {}
 
     def append(self, line: bytes) -> None:
-        """Add a line; when this returns it is on the disk. Raises OSError."""
+        """Add a line; when this returns it is on the disk. Raises OSError, also where it would be too much."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with _locked(self.file.with_suffix(".lock")):
+            if self.size() + len(line) > LIMIT_BYTES:
+                raise OSError(errno.EFBIG, f"the spool has {LIMIT_BYTES >> 20} MB", str(self.file))
             _write_durably(self.file, b"\n" + line + b"\n")
 
-    def set_aside(self, line: bytes) -> None:
-        """Keep a line that can never be recorded, for a person. Raises OSError."""
-        _write_durably(self.spoiled, b"\n" + line + b"\n")
+    def size(self) -> int:
+        """How many bytes wait."""
+        return sum(_identify(file)[1] for file in (self.file, self.taken))
+
+    def is_full(self) -> bool:
+        """Whether the next callback might be one too many."""
+        return self.size() + LONGEST_LINE_BYTES > LIMIT_BYTES
+
+    def set_aside(self, line: bytes, *, torn: bool) -> None:
+        """Keep a line that cannot be recorded, for a person. Raises OSError."""
+        _write_durably(self.torn if torn else self.spoiled, b"\n" + line + b"\n")
 
     @contextlib.contextmanager
-    def draining(self) -> Iterator[list[bytes]]:
+    def draining(self) -> Iterator[Iterator[bytes]]:
         """Take all lines away; they are forgotten when the block ends well, else there again the next time.
 
         Gives nothing while somebody else drains.
         """
         if not self.file.exists() and not self.taken.exists():
-            yield []
+            yield iter(())
             return
         with contextlib.ExitStack() as held:
             try:
                 held.enter_context(_locked(self.file.with_suffix(".drainer"), wait=False))
             except BlockingIOError:
-                yield []
+                yield iter(())
                 return
             self._take()
-            yield [line for line in self.taken.read_bytes().split(b"\n") if line] if self.taken.exists() else []
+            if not self.taken.exists():
+                yield iter(())
+                return
+            with self.taken.open("rb") as lines:
+                yield (line.rstrip(b"\n") for line in lines if line != b"\n")
             self.taken.unlink(missing_ok=True)
 
     def _take(self) -> None:
@@ -55,8 +78,29 @@ class Spool:
                 self.file.rename(self.taken)
 
     def count(self) -> int:
-        """How many lines wait."""
-        return sum(_count_lines(file) for file in (self.file, self.taken))
+        """How many lines wait. Raises OSError."""
+        return sum(self._count(file) for file in (self.file, self.taken))
+
+    def _count(self, file: Path) -> int:
+        identity = _identify(file)
+        known, lines = self._counted.get(file, (None, 0))
+        if known != identity:  # whoever asks often must not have a big file read as often
+            lines = _count_lines(file)
+            self._counted[file] = identity, lines
+        return lines
+
+
+LONGEST_LINE_BYTES = 128 * 1024
+"""A body of 64 KiB in base64, and what stands around it."""
+
+
+def _identify(file: Path) -> tuple[int, int]:
+    """Which file it is, and its size."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return found.st_ino, found.st_size
 
 
 def _write_durably(file: Path, content: bytes) -> None:

@@ -43,9 +43,20 @@ def make_key() -> str:
 
 
 def find_key(setting: str, key_file: Path) -> str:
-    """The key in the setting; else the one in the file beside the database, made at the first start."""
+    """The key in the setting; else the one in the data directory, made at the first start. Raises SettingError."""
     if setting:
         return setting
+    try:
+        return _keep_key(key_file)
+    except OSError as error:
+        raise SettingError(
+            "HAKIKA_DATA_DIR",
+            f"{key_file} cannot be read or made ({error.strerror}).",
+            "Name a directory that this user may write, or set HAKIKA_SECRET_KEY.",
+        ) from error
+
+
+def _keep_key(key_file: Path) -> str:
     if not key_file.exists():
         key_file.parent.mkdir(parents=True, exist_ok=True)
         # Exclusive: of two programs that start at once, one makes the key and the other reads it.

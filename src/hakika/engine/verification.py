@@ -68,6 +68,7 @@ def verify_all(store: Store, spool: Path, tell: Callable[[int, int], None] = lam
         after = page[-1].row.id
         tell(report.payments, max(total, report.payments))
     report.differences += check_store(store.read_now(read_totals), spool)
+    report.warnings += warn_of_spool(spool)
     return report
 
 
@@ -199,5 +200,13 @@ def check_store(totals: Totals, spool: Path) -> list[Difference]:
     if waiting:
         found.append(("spool", f"{waiting} callbacks wait in {spool}"))
     if Spool(spool).spoiled.exists():
-        found.append(("spool", f"{Spool(spool).spoiled} holds callbacks that could not be recorded"))
+        advice = "resolve those payments, then move the file away"
+        found.append(("spool", f"{Spool(spool).spoiled} holds callbacks that could not be recorded: {advice}"))
     return [Difference("", rule, said) for rule, said in found]
+
+
+def warn_of_spool(spool: Path) -> Iterator[Difference]:
+    """What a crash left half written: its sender was never answered, and queries find out what it said."""
+    torn = Spool(spool).torn
+    if torn.exists():
+        yield Difference("", "spool", f"{torn} holds callbacks that a crash left half written: read it, and delete it")

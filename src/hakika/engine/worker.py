@@ -5,12 +5,13 @@ again when its lease ends.
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 
 import structlog
 
 from hakika.domain.errors import StoreUnavailable
-from hakika.domain.schedule import QUERY_LEASE_MS, SECOND_MS, SENDING_LEASE_MS
+from hakika.domain.schedule import QUERY_LEASE_MS, SECOND_MS, START_LEASE_MS
 from hakika.engine.accounts import Accounts
 from hakika.engine.budgets import Budgets
 from hakika.engine.case import read_facts
@@ -23,6 +24,7 @@ from hakika.store.payments import (
     PaymentRow,
     accounts_due,
     find_due,
+    free_queued,
     hasten_queries,
     lease_queries,
     next_due_at,
@@ -55,6 +57,10 @@ class Worker:
         self._budgets, self._health, self._clock = budgets, health, clock
         self._wake = asyncio.Event()
         self._acting: set[asyncio.Task[str]] = set()
+        self._under_way: set[str] = set()  # the payments that we act on: nobody here takes them again
+        self._retired = False
+        self._at_rest = asyncio.Event()  # retired, and nothing is under way; or no time is left to wait for it
+        self._misplaced = False
         self._looked_at_ms = 0
         self.beat_at_ms = 0  # when the loop last went round: for readiness
         notices.listen(self._notice)
@@ -66,16 +72,35 @@ class Worker:
         return Counter(await asyncio.gather(*(self._collector.act(row) for row in rows)))
 
     async def run(self) -> None:
-        """Act on what becomes due until cancelled; then let go of what is under way."""
+        """Act on what becomes due until retired or cancelled; cancelled, let go of what is under way."""
         try:
-            while True:
+            while not self._retired:
                 self._wake.clear()
                 wait_ms = await self._go_round()
                 await self._clock.wait_for(self._wake, wait_ms)
+            while self._acting:
+                await asyncio.wait(self._acting)
         finally:
+            self._at_rest.set()
             for task in self._acting:
                 task.cancel()
             await asyncio.gather(*self._acting, return_exceptions=True)
+
+    def retire(self) -> None:
+        """Claim no more. What is under way goes on."""
+        self._retired = True
+        self._wake.set()
+
+    async def finish(self, within_ms: int) -> None:
+        """Retire, and wait until what is under way is done and recorded: not longer than that, nor once hurried."""
+        self.retire()
+        if not await self._clock.wait_for(self._at_rest, within_ms):
+            log.error("stopped_while_acting", payments=sorted(self._under_way))
+
+    def hurry(self) -> None:
+        """Wait for nothing any more."""
+        self.retire()
+        self._at_rest.set()
 
     async def _go_round(self) -> int:
         """Take what is due and start acting on it. → how long to wait before the next round, in ms."""
@@ -84,7 +109,8 @@ class Worker:
             room = ACTING_AT_ONCE - len(self._acting)
             rows = await self._claim() if room > 0 else []
             for row in rows:
-                task = asyncio.create_task(self._collector.act(row))
+                self._under_way.add(row.id)
+                task = asyncio.create_task(self._act(row))
                 self._acting.add(task)
                 task.add_done_callback(self._done)
             self.beat_at_ms = self._clock()
@@ -94,6 +120,22 @@ class Worker:
         except Exception as error:
             log.error("round_failed", exc_info=error)
         return LOOK_AGAIN_AFTER_MS
+
+    async def _act(self, row: PaymentRow) -> str:
+        try:
+            return await self._collector.act(row)
+        except StoreUnavailable as error:
+            log.warning("acting_waits", payment=row.id, error=error.detail)
+            if row.stage == "queued":
+                await self._free(row)
+            return "waits"
+        finally:
+            self._under_way.discard(row.id)
+
+    async def _free(self, row: PaymentRow) -> None:
+        """It was not sent, and may be: not only when our lease ends. Where even this fails, the lease ends soon."""
+        with contextlib.suppress(StoreUnavailable):
+            await self._store.write(lambda tx: free_queued(tx, row.id, self._clock()))
 
     async def _until_next(self) -> int:
         due_at_ms = await self._store.read(next_due_at)
@@ -107,6 +149,7 @@ class Worker:
         if self._clock() - self._looked_at_ms < HEALTH_AGAIN_AFTER_MS:
             return
         self._looked_at_ms = self._clock()
+        self._look_at_store()
         await self._store.read(self._accounts.load)
         for account in self._accounts.known():
             stopped = await self._store.read(lambda tx, name=account.id: self._health.look(tx, name))  # type: ignore[misc]
@@ -115,6 +158,12 @@ class Worker:
                     lambda tx, name=account.id: hasten_queries(tx, name, self._clock())  # type: ignore[misc]
                 )
                 log.warning("callbacks_stopped", account=account.name, queries_hurried=hurried)
+
+    def _look_at_store(self) -> None:
+        misplaced = self._store.find_misplaced()
+        if misplaced and not self._misplaced:
+            log.critical("database_misplaced", error=misplaced)
+        self._misplaced = bool(misplaced)
 
     async def _claim(self) -> list[PaymentRow]:
         if not await self._store.read(lambda tx: accounts_due(tx, self._clock())):
@@ -135,6 +184,12 @@ class Worker:
         pushes = find_due(tx, account, ["queued"], now_ms, TAKEN_AT_ONCE)
         queries = find_due(tx, account, ["prompted", "unsure"], now_ms, TAKEN_AT_ONCE)
         free = find_due(tx, account, ["sending"], now_ms, TAKEN_AT_ONCE)
+        ours = [row.id for row in (*pushes, *queries, *free) if row.id in self._under_way]
+        if ours:  # it takes longer than its lease: nobody else need act on it while we live
+            set_due(tx, ours, now_ms + START_LEASE_MS)
+            pushes, queries, free = (
+                [row for row in rows if row.id not in self._under_way] for rows in (pushes, queries, free)
+            )
         free += [row for row in pushes if is_too_late(row, read_facts(row), now_ms)]
         free += [row for row in queries if is_over(row, read_facts(row), now_ms)]
         spared = {row.id for row in free}
@@ -143,7 +198,7 @@ class Worker:
         if pushes or queries:
             grant = self._budgets.grant(tx, account, len(pushes), len(queries))
             pushes, queries = pushes[: grant.pushes], queries[: grant.queries]
-        set_due(tx, [row.id for row in (*pushes, *free)], now_ms + SENDING_LEASE_MS)
+        set_due(tx, [row.id for row in (*pushes, *free)], now_ms + START_LEASE_MS)
         lease_queries(tx, [row.id for row in queries], now_ms, now_ms + QUERY_LEASE_MS)
         return [*pushes, *free, *queries]
 

@@ -51,9 +51,14 @@ def hold_database(database_url: str) -> Iterator[None]:
     if file is None:
         yield
         return
-    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.exists() and not file.is_file():
+        raise SettingError("DATABASE_URL", f"{file} is no file.", "Name one that may hold a database.")
     lock = file.with_name(file.name + ".lock")
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise _unwritable("DATABASE_URL", lock, error) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -64,6 +69,12 @@ def hold_database(database_url: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)  # which lets go of the lock; the file stays, or two could lock two files of one name
+
+
+def _unwritable(setting: str, file: Path, error: OSError) -> SettingError:
+    return SettingError(
+        setting, f"{file} cannot be written ({error.strerror}).", "Name a place that this user may write."
+    )
 
 
 def _held(file: Path, pid: str) -> SettingError:
@@ -77,14 +88,17 @@ def _held(file: Path, pid: str) -> SettingError:
 
 @contextlib.contextmanager
 def announce(data_dir: Path, presence: Presence) -> Iterator[None]:
-    """Let programs of the same user find the server, for as long as the block lasts."""
-    data_dir.mkdir(parents=True, exist_ok=True)
+    """Let programs of the same user find the server, for as long as the block lasts. Raises SettingError."""
     file, draft = data_dir / FILE, data_dir / f".{FILE}.{os.getpid()}"
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as written:
-        json.dump(asdict(presence), written)
-    draft.replace(file)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as written:
+            json.dump(asdict(presence), written)
+        draft.replace(file)
+    except OSError as error:
+        raise _unwritable("HAKIKA_DATA_DIR", file, error) from error
     try:
         yield
     finally:

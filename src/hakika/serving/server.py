@@ -1,5 +1,6 @@
 """The server as a process: bound, built, announced, and stopped gracefully."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -15,10 +16,21 @@ import uvicorn
 from hakika.api.callbacks import Asgi
 from hakika.config import NOWHERE, Settings
 from hakika.domain.errors import SettingError
+from hakika.engine.stopping import Stopping
 from hakika.main import build_server
+from hakika.serving.connections import (
+    KEEP_ALIVE_S,
+    PatientProtocol,
+    close_overdue,
+    load_what_requests_need,
+    raise_file_limit,
+)
 from hakika.serving.presence import Presence, announce, hold_database, make_local_key, sqlite_file
+from hakika.serving.readers import ReaderSocket, drop_stalled
 
-GRACE_S = 5  # for requests under way; those that wait for a payment only are cut off then
+GRACE_S = 6  # for requests under way: longer than a write waits for the database (`store`)
+
+MESSAGE_BYTES = 16 * 1024  # of what a client says over a WebSocket: its key
 
 
 @dataclass(frozen=True)
@@ -50,42 +62,73 @@ def run_server(
     """
     with hold_database(settings.database_url), bind(host, port) as listening:
         url = address_of(listening)
-        local_key = make_local_key()
-        app = around(build_server(settings, url, local_key), url)
+        local_key, stopping = make_local_key(), Stopping()
+        app = around(build_server(settings, url, local_key, stopping), url)
         running = Running(url, settings.callback_origin(url), settings)
-        presence = _present(settings, url, local_key)
-        server = _Server(app, lambda: ready(running))
+        presence = make_presence(settings, url, local_key)
+        server = _Server(app, lambda: ready(running), stopping, raise_file_limit())
         with _stopped_by_signals(), announce(settings.data_dir, presence):
             server.run([listening])
 
 
-def _present(settings: Settings, url: str, local_key: str) -> Presence:
+def make_presence(settings: Settings, url: str, local_key: str) -> Presence:
+    """What this process says of the server that it runs."""
     file = sqlite_file(settings.database_url)
     database = str(file.resolve()) if file else "postgresql"  # never the URL: it holds a password
     return Presence(url, os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"), database, local_key)
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's, which says when it takes requests."""
+    """Uvicorn's, which says when it takes requests and when it stops, and lets no connection stand half-way."""
 
-    def __init__(self, app: Asgi, ready: Callable[[], None]) -> None:
+    def __init__(self, app: Asgi, ready: Callable[[], None], stopping: Stopping, connections: int) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
+                http=PatientProtocol,
+                ws=ReaderSocket,
+                ws_max_size=MESSAGE_BYTES,
+                ws_per_message_deflate=False,  # it costs 300 kB a connection
                 log_config=None,
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
+                limit_concurrency=connections,
+                timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=GRACE_S,
             )
         )
-        self._ready = ready
+        self._ready, self._stopping = ready, stopping
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
+        self._loop = asyncio.get_running_loop()
+        await load_what_requests_need()
         await super().startup(sockets)
         if self.started:
             self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Every tenth of a second; in every tenth of them, look for connections that stand half-way."""
+        if counter % 10 == 0:
+            now_s = asyncio.get_running_loop().time()
+            close_overdue(self.server_state.connections, now_s)
+            drop_stalled(self.server_state.connections, now_s)
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tell the application first: it claims nothing more, and answers whoever waits."""
+        self._stopping.ask()
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal asks, the second hurries."""
+        if self.should_exit:
+            self.force_exit = True
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._stopping.hurry)
+        super().handle_exit(sig, frame)
 
 
 @contextlib.contextmanager
@@ -96,9 +139,10 @@ def bind(host: str, port: int) -> Iterator[socket.socket]:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind((host, port))
-        except OSError as error:
+        except (OSError, OverflowError, UnicodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
             raise SettingError(
-                "PORT", f"{host}:{port} cannot be listened on ({error.strerror}).", "Choose another: --port 8001."
+                "PORT", f"{host}:{port} cannot be listened on ({why}).", "Choose another: --port 8001."
             ) from None
         yield bound
 

@@ -7,10 +7,16 @@ from hakika.serving.server import Running
 
 QUERIES_DO_THE_WORK = "none can arrive: pushes carry an address that leads nowhere, and queries do the work"
 
+ONE_PROCESS = (
+    "this is one, whatever WEB_CONCURRENCY says: for each further one run `hakika serve` with a PORT and a "
+    "HAKIKA_DATA_DIR of its own, and the same DATABASE_URL and HAKIKA_SECRET_KEY"
+)
+
 
 def summarize(running: Running) -> dict[str, str]:
     """The summary, line by line."""
     settings = running.settings
+    more = {"processes": ONE_PROCESS} if settings.web_concurrency > 1 else {}
     where = QUERIES_DO_THE_WORK if running.callbacks_lead_nowhere else f"{running.callback_origin}/c/…"
     return {
         "url": running.url,
@@ -21,6 +27,7 @@ def summarize(running: Running) -> dict[str, str]:
         "api_docs": f"{running.url}/docs",
         "api_key": "HAKIKA_API_KEY" if settings.api_key else "make one with `hakika keys create NAME`",
         "mode": "live: this is real money" if settings.environment is Environment.PRODUCTION else "test",
+        **more,
     }
 
 

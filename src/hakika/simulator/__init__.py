@@ -22,7 +22,7 @@ from hakika.simulator.wire import Answer
 
 if TYPE_CHECKING:
     from hakika.simulator.app import create_app
-    from hakika.simulator.clock import Clock
+    from hakika.simulator.clock import Clock, receipts_from_now
     from hakika.simulator.server import build_server, serve
 
 __all__ = [
@@ -40,10 +40,17 @@ __all__ = [
     "Settings",
     "build_server",
     "create_app",
+    "receipts_from_now",
     "serve",
 ]
 
-LATER = {"Clock": "clock", "build_server": "server", "create_app": "app", "serve": "server"}
+LATER = {
+    "Clock": "clock",
+    "build_server": "server",
+    "create_app": "app",
+    "receipts_from_now": "clock",
+    "serve": "server",
+}
 
 
 def __getattr__(name: str) -> Any:

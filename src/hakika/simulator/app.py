@@ -10,12 +10,13 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hakika.simulator.clock import Clock
+from hakika.simulator.clock import Clock, receipts_from_now
 from hakika.simulator.connection import cut
 from hakika.simulator.control import EXPLANATIONS, Control
 from hakika.simulator.network import Network
 from hakika.simulator.pages import page_routes
 from hakika.simulator.poster import Poster
+from hakika.simulator.settings import Settings
 from hakika.simulator.wire import Answer
 
 LARGEST_BODY = 65_536
@@ -23,7 +24,7 @@ LARGEST_BODY = 65_536
 
 def create_app(network: Network | None = None, clock: Clock | None = None) -> Starlette:
     """Put a network on the web, with a clock to drive it."""
-    network, clock = network or Network(), clock or Clock()
+    network, clock = network or Network(Settings(first_receipt=receipts_from_now())), clock or Clock()
     poster = Poster(network, clock)
 
     @asynccontextmanager

@@ -2,6 +2,9 @@
 
 import time
 
+TICKS_PER_MS = 10
+"""Receipts count from the time of the start in ticks: a run would have to write 10,000 a second to reach the next."""
+
 
 class Clock:
     """Epoch milliseconds that pass `speed` times as fast as the wall's since the anchor."""
@@ -22,3 +25,8 @@ class Clock:
     def wall_s(self, duration_ms: float) -> float:
         """Say how many seconds on the wall a duration takes."""
         return max(duration_ms, 0) / 1000 / self.speed
+
+
+def receipts_from_now() -> int:
+    """Say where the receipts of a run begin that starts now: past those of every run before it."""
+    return time.time_ns() * TICKS_PER_MS // 1_000_000

@@ -4,7 +4,8 @@
     due_callbacks ──▶ CallbackPost ──▶ (posted by somebody else) ──▶ callback_posted
 
 It has no clock, no network and no chance of its own: time is handed in and never runs backwards, and a seed decides
-the rest. The same seed and the same calls at the same times give the same bytes.
+the rest. The same seed and the same calls at the same times give the same bytes; only receipts go on counting where
+the settings say so, for shops whose database outlives a network.
 """
 
 from collections.abc import Callable, Mapping
@@ -63,7 +64,7 @@ class Network:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
-        self._world = World(self.settings)
+        self._world = World(self.settings, self.settings.first_receipt or 0)
 
     def handle(self, method: str, target: str, headers: Mapping[str, str], body: bytes, now_ms: int) -> Answer:
         """Answer one request to Daraja; `target` is the path with its query string."""
@@ -188,4 +189,5 @@ class Network:
 
     def reset(self) -> None:
         """Forget everything that happened or was ordered since the start."""
-        self._world = World(self.settings)
+        receipts = 0 if self.settings.first_receipt is None else self._world.receipts
+        self._world = World(self.settings, receipts)

@@ -93,6 +93,7 @@ def accept(world: World, ask: Ask, drawn: Drawn, now_ms: int) -> Push:
     """Give a push its identities and draw how long M-Pesa will take over it."""
     settings = world.settings
     world.accepted += 1
+    world.receipts += 1
     number = world.accepted
     chance = seeded(settings.seed, "push", number)
     identity_ms = now_ms
@@ -112,7 +113,7 @@ def accept(world: World, ask: Ask, drawn: Drawn, now_ms: int) -> Push:
         expires_ms=now_ms + settings.prompt_life_ms,
         settle_ms=chance.randint(*settings.settle_ms),
         latency_ms=chance.randint(*settings.callback_latency_ms),
-        receipt=receipt_number(now_ms, number, settings.seed),
+        receipt=receipt_number(now_ms, world.receipts, settings.seed),
         faults=drawn.faults,
     )
 

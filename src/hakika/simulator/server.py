@@ -3,7 +3,7 @@
 import uvicorn
 
 from hakika.simulator.app import create_app
-from hakika.simulator.clock import Clock
+from hakika.simulator.clock import Clock, receipts_from_now
 from hakika.simulator.connection import CuttableProtocol
 from hakika.simulator.network import Network
 from hakika.simulator.settings import Settings
@@ -31,12 +31,17 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8790,
     *,
-    seed: int = 0,
+    seed: int | None = None,
     strict: bool = False,
     speed: float = 1.0,
     query_limit_per_minute: int | None = None,
     anchor_ms: int | None = None,
 ) -> None:
-    """Run a simulator until it is interrupted."""
-    settings = Settings(seed=seed, strict=strict, query_limit_per_minute=query_limit_per_minute)
+    """Run a simulator until it is interrupted. With a seed, every run gives the same, receipts and all."""
+    settings = Settings(
+        seed=seed or 0,
+        first_receipt=receipts_from_now() if seed is None else None,
+        strict=strict,
+        query_limit_per_minute=query_limit_per_minute,
+    )
     build_server(Network(settings), Clock(speed, anchor_ms), host, port, log_level="info").run()

@@ -39,6 +39,8 @@ class Settings:
     """All that does not change while the network runs; durations are in the network's own time."""
 
     seed: int = 0
+    first_receipt: int | None = None
+    """Where receipts begin to count, on through every reset; None: at the first, and there again after a reset."""
     strict: bool = False
     query_limit_per_minute: int | None = None
     accounts: tuple[Account, ...] = (PAYBILL, TILL)

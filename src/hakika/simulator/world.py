@@ -13,8 +13,10 @@ from hakika.simulator.settings import Settings
 class World:
     """A network as it is before anything happened, and then as it became."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, receipts: int = 0) -> None:
         self.settings = settings
+        self.receipts = receipts
+        """How many were written, in this world or before it: a shop that outlives a world must meet none again."""
         self.tokens = Tokens(seeded(settings.seed, "tokens"), settings.token_life_s)
         self.plan = Plan(seeded(settings.seed, "faults"))
         self.phones = Phones(settings.default_rule, settings.think_ms)

@@ -23,6 +23,8 @@ class AccountRow(NamedTuple):
     queries_per_minute: float
     active: bool
     created_at_ms: int
+    display_name: str
+    return_hosts: str
 
 
 class TokenRow(NamedTuple):

@@ -24,6 +24,9 @@ from sqlalchemy import (
 from hakika.store.tables import deliveries, endpoints, event_counter, events
 from hakika.store.transaction import Dialect, Fixed, Rows, Transaction
 
+PROBES = "test.%"
+"""Types of events that only whoever names them is shown."""
+
 
 class EventRow(NamedTuple):
     """One event. `snapshot` is the payment as it then was (JSON)."""
@@ -58,6 +61,7 @@ def publish(tx: Transaction, statements: EventStatements, unnumbered: Sequence[E
     numbered = [event._replace(number=first + place) for place, event in enumerate(unnumbered)]
     tx.write_rows(statements.insert, numbered)
     tx.run(statements.owe, first=first, last=last, due_at_ms=numbered[0].at_ms)
+    tx.dialect.tell_others(tx.cursor, f"event {last}")
     return numbered
 
 
@@ -78,6 +82,72 @@ def _wants() -> ColumnElement[bool]:
     by_name = endpoints.c.event_types.like(literal_column("'%,' || events.type || ',%'"))
     every = endpoints.c.event_types == literal_column("''")
     return or_(and_(every, events.c.type.not_like(literal_column("'test.%'"))), by_name)
+
+
+class Head(NamedTuple):
+    """The end of the log: the name of its database, and the number up to which everything is committed."""
+
+    store: str
+    number: int
+
+
+class EventSearch(NamedTuple):
+    """Which events of the log are wanted, oldest first: those after a number, at most up to another.
+
+    `types`: exact, or all of a kind with `payment.*`, or all with `*`; none named are all but probes.
+    """
+
+    after: int
+    upto: int | None = None
+    types: tuple[str, ...] = ()
+    mode: str = ""
+    payment: str = ""
+    checkout: str = ""
+    limit: int = 100
+
+
+def read_head(tx: Transaction) -> Head:
+    """The end of the log. What is read after this, in the same transaction, has every event up to there."""
+    row = tx.one(select(event_counter.c.store, event_counter.c.number))
+    assert row is not None
+    return Head._make(row)
+
+
+def search_events(tx: Transaction, search: EventSearch) -> list[EventRow]:
+    """The events that fit."""
+    wanted = [events.c.number > search.after]
+    if search.upto is not None:
+        wanted.append(events.c.number <= search.upto)
+    for column, value in (
+        (events.c.mode, search.mode),
+        (events.c.payment, search.payment),
+        (events.c.checkout, search.checkout),
+    ):
+        if value:
+            wanted.append(column == value)
+    wanted.append(_is_of(search.types))
+    statement = select(*events.columns).where(*wanted).order_by(events.c.number).limit(search.limit)
+    return [EventRow._make(row) for row in tx.all(statement)]
+
+
+def _is_of(types: Sequence[str]) -> ColumnElement[bool]:
+    if not types:
+        return events.c.type.not_like(PROBES)
+    kinds = [events.c.type.like(f"{name[:-1]}%") for name in types if name.endswith("*")]
+    return or_(events.c.type.in_([name for name in types if not name.endswith("*")]), *kinds)
+
+
+def is_of(event_type: str, types: Sequence[str]) -> bool:
+    """Whether a type is among those that are wanted: the same rule without the database."""
+    if not types:
+        return not event_type.startswith(PROBES[:-1])
+    return event_type in types or any(name.endswith("*") and event_type.startswith(name[:-1]) for name in types)
+
+
+def find_event(tx: Transaction, event_id: str) -> EventRow | None:
+    """The event of that id."""
+    row = tx.one(select(*events.columns).where(events.c.id == event_id))
+    return None if row is None else EventRow._make(row)
 
 
 def list_events(tx: Transaction, payment_id: str) -> list[EventRow]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, insert, literal_column, select, update
+from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
 
 from hakika.store.tables import evidence, quarantine, receipts, reference_claims
 from hakika.store.transaction import Dialect, Lookup, Rows, Transaction
@@ -62,6 +62,7 @@ class EvidenceStatements:
             ],
             on_conflict="copies",
         )
+        self.parked_bytes = 0  # since the quarantine was last thinned by this process
         self.take_receipts: Rows = dialect.insert_rows(
             receipts, [receipts.c.receipt, receipts.c.payment], on_conflict="nothing"
         )
@@ -76,6 +77,13 @@ def list_evidence(tx: Transaction, payment_id: str) -> list[EvidenceRow]:
     """All evidence of a payment, in the order in which it was stored."""
     statement = select(*evidence.columns).where(evidence.c.payment == payment_id).order_by(evidence.c.id)
     return [EvidenceRow._make(row) for row in tx.all(statement)]
+
+
+def find_kept(tx: Transaction, payment_id: str, identities: Sequence[str]) -> frozenset[str]:
+    """Which of these pieces are already kept of a payment."""
+    told = evidence.c
+    statement = select(told.identity).where(told.payment == payment_id, told.identity.in_(identities))
+    return frozenset(str(row[0]) for row in tx.all(statement))
 
 
 def list_quarantine(tx: Transaction, limit: int, before_id: int | None = None) -> list[QuarantineRow]:
@@ -93,16 +101,6 @@ def count_quarantine(tx: Transaction) -> int:
     return int(row[0]) if row else 0
 
 
-def thin_quarantine(tx: Transaction, keep: int) -> int:
-    """Forget the oldest of what nobody adopted, beyond `keep`: strangers must not fill the disk."""
-    newest = select(quarantine.c.id).where(quarantine.c.adopted_by == "").order_by(quarantine.c.id.desc())
-    row = tx.one(newest.offset(keep).limit(1))
-    if row is None:
-        return 0
-    forgotten = delete(quarantine).where(quarantine.c.adopted_by == "", quarantine.c.id <= row[0])
-    return int(tx.execute(forgotten).rowcount)
-
-
 def mark_adopted(tx: Transaction, quarantine_ids: Sequence[int], payment_id: str) -> None:
     """These turned out to be about that payment."""
     tx.execute(update(quarantine).where(quarantine.c.id.in_(quarantine_ids)).values(adopted_by=payment_id))
@@ -114,17 +112,20 @@ def find_receipt_owner(tx: Transaction, receipt: str) -> str | None:
     return None if row is None else str(row[0])
 
 
+# Built once: they are run for every payment.
+_CLAIM = select(reference_claims.c.payment).where(
+    reference_claims.c.account == bindparam("charging"), reference_claims.c.reference == bindparam("charged")
+)
+_INSERT_CLAIM = insert(reference_claims)
+
+
 def claim_reference(tx: Transaction, account: str, reference: str, payment_id: str) -> str:
     """Take the claim on a reference, or leave it with its holder. → the id of the payment that holds it."""
     tx.lock_name(f"reference:{account}:{reference}")
-    row = tx.one(
-        select(reference_claims.c.payment).where(
-            reference_claims.c.account == account, reference_claims.c.reference == reference
-        )
-    )
+    row = tx.execute(_CLAIM, {"charging": account, "charged": reference}).first()
     if row is not None:
         return str(row[0])
-    tx.execute(insert(reference_claims).values(account=account, reference=reference, payment=payment_id))
+    tx.execute(_INSERT_CLAIM, {"account": account, "reference": reference, "payment": payment_id})
     return payment_id
 
 

@@ -1,7 +1,14 @@
 """Choosing the database by its URL."""
 
+import contextlib
+import os
+import stat
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol, TypeVar
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from hakika.domain.errors import SettingError
 from hakika.store.transaction import Dialect, Transaction
@@ -28,11 +35,17 @@ class Store(Protocol):
     async def write(self, job: Callable[[Transaction], T]) -> T:
         """Run a job in one transaction; all of it holds, or nothing."""
 
+    async def listen(self, heard: Callable[[str], None]) -> None:
+        """Hear what other nodes tell (`Dialect.tell_others`), until cancelled; `""` means that some was missed."""
+
     def read_now(self, job: Callable[[Transaction], T]) -> T:
         """Like `read`, waiting for it."""
 
     def write_now(self, job: Callable[[Transaction], T]) -> T:
         """Like `write`, waiting for it."""
+
+    def find_misplaced(self) -> str:
+        """Why what is written would be lost, or `""`: the file that is open is no longer where it was."""
 
     async def close(self) -> None:
         """Finish what is queued and let go."""
@@ -53,6 +66,20 @@ def open_store(database_url: str) -> Store:
     return PostgresStore(url)
 
 
+def keep_private(file: Path) -> None:
+    """Make a SQLite file that its user alone may read, and take from one that is there the rights of all others.
+
+    SQLite gives the log beside it the same rights.
+    """
+    with contextlib.suppress(OSError):  # where this is not ours to decide, opening it says what is wrong
+        with contextlib.suppress(FileExistsError):
+            # Exclusive: to open and close a file that SQLite has open would end SQLite's locks on it.
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        for part in (file, *(file.with_name(file.name + ending) for ending in ("-wal", "-shm"))):
+            if part.is_file() and part.stat().st_mode & stat.S_IRWXO:
+                part.chmod(stat.S_IMODE(part.stat().st_mode) & ~stat.S_IRWXO)
+
+
 def driver_url(database_url: str) -> str:
     """The URL with our driver in it: `postgresql://` and `postgres://` → `postgresql+psycopg://`."""
     scheme, separator, rest = database_url.partition("://")
@@ -61,9 +88,20 @@ def driver_url(database_url: str) -> str:
     if scheme in {"sqlite", "sqlite+pysqlite"}:
         if rest in {"", "/", "/:memory:"}:
             raise SettingError("DATABASE_URL", "it names no file.", "Write sqlite:///hakika.db")
-        return f"sqlite://{rest}"
+        return _checked(f"sqlite://{rest}")
     if scheme in {"postgresql", "postgres", "postgresql+psycopg", "postgresql+psycopg2"}:
-        return f"postgresql+psycopg://{rest}"
+        return _checked(f"postgresql+psycopg://{rest}")
     raise SettingError(
         "DATABASE_URL", f"{scheme!r} is no database that Hakika speaks.", "Use sqlite:/// or postgresql://"
     )
+
+
+def _checked(url: str) -> str:
+    """The URL, if it can be taken apart. What is wrong with it is not repeated: it may hold a password."""
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError):
+        raise SettingError(
+            "DATABASE_URL", "it cannot be taken apart.", "Write postgresql://user:password@host:5432/database."
+        ) from None
+    return url

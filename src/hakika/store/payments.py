@@ -1,9 +1,10 @@
 """Payments: their rows, how they are found, locked and written."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import BigInteger, Integer, Select, bindparam, insert, select, update
 
 from hakika.store.tables import payments as table
 from hakika.store.transaction import Dialect, Lookup, Rows, Transaction
@@ -95,24 +96,45 @@ class PaymentStatements:
         self.lock_by_token: Lookup = dialect.lookup(locked, table.c.token)
         self.ids_by_token: Lookup = dialect.lookup(select(table.c.id), table.c.token)
         self.ids_by_checkout: Lookup = dialect.lookup(select(table.c.id), table.c.checkout_request_id)
-        self.write_folded: Rows = dialect.update_rows(table, table.c.id, FOLDED)
+        self.write_folded: Rows = dialect.update_rows(table, [table.c.id], FOLDED)
         self.write_prompt: Rows = dialect.update_rows(
-            table, table.c.id, [table.c.checkout_request_id, table.c.merchant_request_id]
+            table, [table.c.id], [table.c.checkout_request_id, table.c.merchant_request_id]
         )
+
+
+# Built once: whoever asks for money or waits runs these, and building one anew costs more than running it.
+_INSERT = insert(table)
+_BY_ID = select(*COLUMNS).where(table.c.id == bindparam("wanted"))
+_RECENT_FOR_PHONE = (
+    select(*COLUMNS)
+    .where(table.c.phone == bindparam("payer"), table.c.created_at_ms >= bindparam("since_ms"))
+    .order_by(table.c.created_at_ms.desc())
+    .limit(50)
+)
+_SAME_REFERENCE = (
+    select(*COLUMNS)
+    .where(
+        table.c.reference == bindparam("charged"),
+        table.c.account == bindparam("charging"),
+        table.c.id != bindparam("itself"),
+    )
+    .order_by(table.c.id)
+)
+_RIVALS_OF_A_REPEAT = _SAME_REFERENCE.where(table.c.allow_repeat.is_(False))
 
 
 def insert_payment(tx: Transaction, row: PaymentRow) -> None:
     """Store a new payment."""
-    tx.execute(insert(table), row._asdict())
+    tx.execute(_INSERT, row._asdict())
 
 
-def _rows(tx: Transaction, statement: Select[Any]) -> list[PaymentRow]:
-    return [PaymentRow._make(row) for row in tx.all(statement)]
+def _rows(tx: Transaction, statement: Select[Any], values: dict[str, Any] | None = None) -> list[PaymentRow]:
+    return [PaymentRow._make(row) for row in tx.execute(statement, values).all()]
 
 
 def find_payment(tx: Transaction, payment_id: str) -> PaymentRow | None:
     """The payment of that id."""
-    return next(iter(_rows(tx, select(*COLUMNS).where(table.c.id == payment_id))), None)
+    return next(iter(_rows(tx, _BY_ID, {"wanted": payment_id})), None)
 
 
 def find_by_checkout(tx: Transaction, checkout_request_id: str, account: str = "") -> PaymentRow | None:
@@ -125,51 +147,50 @@ def find_by_checkout(tx: Transaction, checkout_request_id: str, account: str = "
 
 def find_recent_for_phone(tx: Transaction, phone: str, since_ms: int) -> list[PaymentRow]:
     """Payments asked of that phone since then, newest first."""
-    return _rows(
-        tx,
-        select(*COLUMNS)
-        .where(table.c.phone == phone, table.c.created_at_ms >= since_ms)
-        .order_by(table.c.created_at_ms.desc())
-        .limit(50),
-    )
+    return _rows(tx, _RECENT_FOR_PHONE, {"payer": phone, "since_ms": since_ms})
 
 
 def find_rivals(tx: Transaction, row: PaymentRow) -> list[PaymentRow]:
-    """Other payments under the same reference of the same account, each asked without `allow_repeat`."""
-    return _rows(
-        tx,
-        select(*COLUMNS)
-        .where(
-            table.c.reference == row.reference,
-            table.c.account == row.account,
-            table.c.id != row.id,
-            table.c.allow_repeat.is_(False),
-        )
-        .order_by(table.c.id),
-    )
+    """Other payments under the same reference of the same account. Two with `allow_repeat` are no rivals."""
+    statement = _RIVALS_OF_A_REPEAT if row.allow_repeat else _SAME_REFERENCE
+    return _rows(tx, statement, {"charged": row.reference, "charging": row.account, "itself": row.id})
+
+
+_ACCOUNTS_DUE = (
+    select(table.c.account).where(table.c.due_at_ms <= bindparam("now_ms")).distinct().order_by(table.c.account)
+)
+_NEXT_DUE = select(table.c.due_at_ms).where(table.c.due_at_ms.is_not(None)).order_by(table.c.due_at_ms).limit(1)
 
 
 def accounts_due(tx: Transaction, now_ms: int) -> list[str]:
     """The accounts that have a payment on which somebody must act now."""
-    statement = select(table.c.account).where(table.c.due_at_ms <= now_ms).distinct().order_by(table.c.account)
-    return [str(row[0]) for row in tx.all(statement)]
+    return [str(row[0]) for row in tx.execute(_ACCOUNTS_DUE, {"now_ms": now_ms}).all()]
 
 
 def find_due(tx: Transaction, account: str, stages: Sequence[str], now_ms: int, limit: int) -> list[PaymentRow]:
     """Due payments of an account at these stages, locked: those that somebody waits for first, then by age."""
+    if limit <= 0:
+        return []
+    values = {"acting_for": account, "now_ms": now_ms, "most": limit}
+    return _rows(tx, _build_due(tx.dialect.for_update, tuple(stages)), values)
+
+
+@functools.lru_cache(64)
+def _build_due(lock: Callable[..., Select[Any]], stages: tuple[str, ...]) -> Select[Any]:
+    now_ms = bindparam("now_ms", type_=BigInteger)
     nobody_waits = (table.c.awaited_until_ms < now_ms).label("nobody_waits")
     statement = (
         select(*COLUMNS)
-        .where(table.c.account == account, table.c.stage.in_(stages), table.c.due_at_ms <= now_ms)
+        .where(table.c.account == bindparam("acting_for"), table.c.stage.in_(stages), table.c.due_at_ms <= now_ms)
         .order_by(nobody_waits, table.c.due_at_ms, table.c.id)
-        .limit(limit)
+        .limit(bindparam("most", type_=Integer))
     )
-    return _rows(tx, tx.dialect.for_update(statement, skip_locked=True)) if limit > 0 else []
+    return lock(statement, skip_locked=True)
 
 
 def next_due_at(tx: Transaction) -> int | None:
     """When the next payment is due, or None."""
-    row = tx.one(select(table.c.due_at_ms).where(table.c.due_at_ms.is_not(None)).order_by(table.c.due_at_ms).limit(1))
+    row = tx.one(_NEXT_DUE)
     return None if row is None else int(row[0])
 
 
@@ -177,6 +198,12 @@ def set_due(tx: Transaction, payment_ids: Sequence[str], due_at_ms: int) -> None
     """Act on these at that time: a lease while somebody acts now."""
     if payment_ids:
         tx.execute(update(table).where(table.c.id.in_(payment_ids)).values(due_at_ms=due_at_ms))
+
+
+def free_queued(tx: Transaction, payment_id: str, due_at_ms: int) -> None:
+    """Whoever took this one to send it could not: another may at once."""
+    queued = update(table).where(table.c.id == payment_id, table.c.stage == "queued", table.c.status == "pending")
+    tx.execute(queued.values(due_at_ms=due_at_ms))
 
 
 def lease_queries(tx: Transaction, payment_ids: Sequence[str], now_ms: int, until_ms: int) -> None:
@@ -205,13 +232,22 @@ def hasten_queries(tx: Transaction, account: str, now_ms: int) -> int:
     return len(ids)
 
 
-def set_awaited(tx: Transaction, payment_id: str, until_ms: int) -> None:
-    """Somebody waits for this payment until then: it goes before those that nobody waits for."""
-    tx.execute(
-        update(table)
-        .where(table.c.id == payment_id, table.c.awaited_until_ms < until_ms)
-        .values(awaited_until_ms=until_ms)
+def set_awaited(tx: Transaction, payment_ids: Sequence[str], until_ms: int) -> None:
+    """Somebody waits for these payments until then: they go before those that nobody waits for."""
+    pending = (
+        select(table.c.id)
+        .where(table.c.id.in_(payment_ids), table.c.status == "pending", table.c.awaited_until_ms < until_ms)
+        .order_by(table.c.id)
     )
+    # What is locked is being folded right now, and may well have ended by that.
+    ids = [str(row[0]) for row in tx.all(tx.dialect.for_update(pending, skip_locked=True))]
+    if ids:
+        tx.execute(update(table).where(table.c.id.in_(ids)).values(awaited_until_ms=until_ms))
+
+
+def find_payments(tx: Transaction, payment_ids: Sequence[str]) -> list[PaymentRow]:
+    """The payments of those ids."""
+    return _rows(tx, select(*COLUMNS).where(table.c.id.in_(payment_ids)))
 
 
 def count_callbacks(tx: Transaction, account: str, before_ms: int, latest: int) -> tuple[int, int]:

@@ -24,6 +24,7 @@ from sqlalchemy.sql import ClauseElement, ColumnElement, Select, bindparam, colu
 from sqlalchemy.types import LargeBinary
 
 from hakika.domain.errors import StoreUnavailable
+from hakika.store.listening import CHANNEL, Channel
 from hakika.store.transaction import Cursor, Fixed, Lookup, Rows, Transaction, Values, identity_of
 
 T = TypeVar("T")
@@ -32,6 +33,8 @@ Job = Callable[[Transaction], T]
 CONNECTIONS = 8
 TRIES = 4
 PING_AFTER_S = 1.0
+WAITS_AT_MOST_S = 4  # for a connection to the server, for a free one of ours, for a lock: each
+GIVES_UP_AFTER_S = 5.0  # what has not begun by then is not done
 _TRY_AGAIN = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 _DIALECT: Any = postgres_dialect(paramstyle="format")  # type: ignore[no-untyped-call]
 
@@ -40,6 +43,9 @@ class PostgresDialect:
     """Statements as PostgreSQL takes them: one for all rows of values."""
 
     name = "postgresql"
+
+    def __init__(self, node: str = "") -> None:
+        self._node = node
 
     def insert_rows(self, table: Table, columns: Sequence[Column[Any]], *, on_conflict: str = "") -> Rows:
         """See Dialect.insert_rows."""
@@ -59,12 +65,12 @@ class PostgresDialect:
         statement = statement.from_select([wanted.name for wanted in written], source)
         return _one(statement, names, identity_of(table) if on_conflict == "copies" else [])
 
-    def update_rows(self, table: Table, key: Column[Any], columns: Sequence[Column[Any]]) -> Rows:
+    def update_rows(self, table: Table, key: Sequence[Column[Any]], columns: Sequence[Column[Any]]) -> Rows:
         """See Dialect.update_rows."""
-        given = _recordset([*columns, key])
+        given = _recordset([*columns, *key])
         values = {wanted.name: _read(given, wanted) for wanted in columns}
-        statement = update(table).where(key == given.c[key.name]).values(values)
-        return _one(statement, [*(wanted.name for wanted in columns), key.name])
+        statement = update(table).where(*(one == given.c[one.name] for one in key)).values(values)
+        return _one(statement, [wanted.name for wanted in (*columns, *key)])
 
     def lookup(self, statement: Select[Any], column: ColumnElement[Any]) -> Lookup:
         """See Dialect.lookup."""
@@ -97,6 +103,14 @@ class PostgresDialect:
     def hold_snapshot(self, connection: Connection) -> None:
         """See Dialect.hold_snapshot."""
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+    def tell_others(self, cursor: Cursor, message: str) -> None:
+        """See Dialect.tell_others."""
+        cursor.execute("SELECT pg_notify(%s, %s)", (CHANNEL, f"{self._node} {message}"))
+
+    def touch(self, cursor: Cursor) -> None:
+        """See Dialect.touch. It gives the transaction a number, which a database that only reads cannot."""
+        cursor.execute("SELECT txid_current()")
 
 
 def _recordset(columns: Sequence[Column[Any]]) -> Any:
@@ -146,8 +160,17 @@ class PostgresStore:
     writers = 2  # while one waits for the database, the other folds
 
     def __init__(self, url: str) -> None:
-        self.url, self.dialect = url, PostgresDialect()
-        self._engine = create_engine(url, pool_size=CONNECTIONS, max_overflow=0, hide_parameters=True)
+        self._channel = Channel(url)
+        self.url, self.dialect = url, PostgresDialect(self._channel.node)
+        self._engine = create_engine(
+            url,
+            pool_size=CONNECTIONS,
+            max_overflow=0,
+            pool_timeout=WAITS_AT_MOST_S,
+            connect_args={"connect_timeout": WAITS_AT_MOST_S, "tcp_user_timeout": WAITS_AT_MOST_S * 1000},
+            hide_parameters=True,
+        )
+        _bound_locks(self._engine)
         _ping_after_idling(self._engine)
         self._threads = ThreadPoolExecutor(CONNECTIONS, "store")
         self._closed = False
@@ -179,13 +202,37 @@ class PostgresStore:
     async def _run(self, way: Callable[[Callable[[Transaction], T]], T], job: Callable[[Transaction], T]) -> T:
         if self._closed:
             raise StoreUnavailable("The store is closed.")
-        return await asyncio.get_running_loop().run_in_executor(self._threads, way, job)
+        asked_at_s = time.monotonic()
+
+        def run_in_time() -> T:
+            if time.monotonic() - asked_at_s > GIVES_UP_AFTER_S:
+                raise StoreUnavailable(f"PostgreSQL: no thread was free for {GIVES_UP_AFTER_S:g} s.")
+            return way(job)
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run_in_time)
+
+    async def listen(self, heard: Callable[[str], None]) -> None:
+        """See Store.listen."""
+        await self._channel.listen(heard)
+
+    def find_misplaced(self) -> str:
+        """See Store.find_misplaced: its files are the server's own care."""
+        return ""
 
     async def close(self) -> None:
         """Finish what is under way, then let go of all connections."""
         self._closed = True
         await asyncio.to_thread(self._threads.shutdown)
         self._engine.dispose()
+
+
+def _bound_locks(engine: Engine) -> None:
+    """Wait for nobody's lock for long."""
+
+    @event.listens_for(engine, "connect")
+    def bound(connection: Any, _: object) -> None:
+        connection.execute(f"SET lock_timeout = {WAITS_AT_MOST_S * 1000}")
+        connection.commit()
 
 
 def _ping_after_idling(engine: Engine) -> None:

@@ -1,8 +1,9 @@
 """Finding payments by what people know of them."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 
 from hakika.store.payments import COLUMNS, PaymentRow
 from hakika.store.tables import accounts
@@ -23,6 +24,11 @@ class Search(NamedTuple):
     amount: int | None = None
     account_reference: str | None = None
     merchant_request_id: str | None = None
+    result_code: str | None = None  # M-Pesa's, or a word of ours
+    confirmed_by: str | None = None
+    flags: tuple[str, ...] = ()  # all of them
+    late: bool | None = None
+    frozen: bool | None = None
     created_after_ms: int | None = None
     created_before_ms: int | None = None
     limit: int = 20
@@ -31,6 +37,12 @@ class Search(NamedTuple):
 
 def search_payments(tx: Transaction, search: Search) -> list[PaymentRow]:
     """The payments that fit. Ids sort by time, so the newest come first."""
+    wanted = (*_equal(search), *_marked(search), *_within(search))
+    statement = select(*COLUMNS).where(*wanted).order_by(table.c.id.desc()).limit(search.limit)
+    return [PaymentRow._make(row) for row in tx.all(statement)]
+
+
+def _equal(search: Search) -> Iterator[ColumnElement[bool]]:
     equal = {
         table.c.reference: search.reference,
         table.c.phone: search.phone,
@@ -40,25 +52,37 @@ def search_payments(tx: Transaction, search: Search) -> list[PaymentRow]:
         table.c.amount: search.amount,
         table.c.account_reference: search.account_reference,
         table.c.merchant_request_id: search.merchant_request_id,
+        table.c.code: search.result_code,
+        table.c.confirmed_by: search.confirmed_by,
     }
-    statement = select(*COLUMNS)
+    yield from (column == value for column, value in equal.items() if value is not None)
     if search.account is not None:
         named = select(accounts.c.id).where(or_(accounts.c.id == search.account, accounts.c.name == search.account))
-        statement = statement.where(table.c.account.in_(named))
+        yield table.c.account.in_(named)
     if search.mode is not None:
         live = table.c.environment == "production"
-        statement = statement.where(live if search.mode == "live" else ~live)
-    for column, value in equal.items():
-        if value is not None:
-            statement = statement.where(column == value)
+        yield live if search.mode == "live" else ~live
+
+
+def _marked(search: Search) -> Iterator[ColumnElement[bool]]:
+    yield from (_has_flag(flag) for flag in search.flags)
+    if search.late is not None:
+        yield _has_flag("late") if search.late else ~_has_flag("late")
+    if search.frozen is not None:
+        yield table.c.frozen != "" if search.frozen else table.c.frozen == ""
+
+
+def _within(search: Search) -> Iterator[ColumnElement[bool]]:
     if search.created_after_ms is not None:
-        statement = statement.where(table.c.created_at_ms >= search.created_after_ms)
+        yield table.c.created_at_ms >= search.created_after_ms
     if search.created_before_ms is not None:
-        statement = statement.where(table.c.created_at_ms < search.created_before_ms)
+        yield table.c.created_at_ms < search.created_before_ms
     if search.cursor is not None:
-        statement = statement.where(table.c.id < search.cursor)
-    statement = statement.order_by(table.c.id.desc()).limit(search.limit)
-    return [PaymentRow._make(row) for row in tx.all(statement)]
+        yield table.c.id < search.cursor
+
+
+def _has_flag(flag: str) -> ColumnElement[bool]:
+    return table.c.flags.contains(f'"{flag}"', autoescape=True)  # a JSON list of words
 
 
 def find_by_anything(tx: Transaction, name: str) -> list[PaymentRow]:

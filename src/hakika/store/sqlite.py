@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select, update
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
@@ -27,12 +27,14 @@ from sqlalchemy.sql import ClauseElement, ColumnElement, Select, bindparam, lite
 
 from hakika.domain.errors import HakikaError, StoreUnavailable
 from hakika.store.checkpoints import PAGES_AT_MOST, Checkpoints
+from hakika.store.opening import keep_private
 from hakika.store.transaction import Cursor, Fixed, Lookup, Rows, Transaction, Values, identity_of
 
 T = TypeVar("T")
 Job = Callable[[Transaction], T]
 
-BUSY_TIMEOUT_MS = 10_000  # another process (a migration, `hakika verify`) may hold the file for a moment
+BUSY_TIMEOUT_MS = 2_500  # another process (a migration, a backup) may hold the file for a moment
+GIVES_UP_AFTER_S = 5.0  # what has not begun by then is not done
 READERS = 4
 JOBS_A_COMMIT = 64  # they run in the event loop: more would hold it for too long
 
@@ -55,11 +57,12 @@ class SqliteDialect:
             )
         return _many(statement, [column.name for column in columns])
 
-    def update_rows(self, table: Table, key: Column[Any], columns: Sequence[Column[Any]]) -> Rows:
+    def update_rows(self, table: Table, key: Sequence[Column[Any]], columns: Sequence[Column[Any]]) -> Rows:
         """See Dialect.update_rows."""
         values: dict[str, Any] = {column.name: bindparam(f"new_{column.name}") for column in columns}
-        statement = update(table).where(key == bindparam("old_key")).values(values)
-        return _many(statement, [*(f"new_{column.name}" for column in columns), "old_key"])
+        same = [column == bindparam(f"old_{column.name}") for column in key]
+        statement = update(table).where(*same).values(values)
+        return _many(statement, [*(f"new_{one.name}" for one in columns), *(f"old_{one.name}" for one in key)])
 
     def lookup(self, statement: Select[Any], column: ColumnElement[Any]) -> Lookup:
         """See Dialect.lookup."""
@@ -89,9 +92,16 @@ class SqliteDialect:
         """Nothing to lock: there is one writer."""
         return True
 
+    def tell_others(self, cursor: Cursor, message: str) -> None:
+        """Nobody to tell: there is one process."""
+
     def hold_snapshot(self, connection: Connection) -> None:
         """See Dialect.hold_snapshot."""
         connection.exec_driver_sql("BEGIN")
+
+    def touch(self, cursor: Cursor) -> None:
+        """See Dialect.touch. It writes the first page, with what stands there."""
+        cursor.execute("PRAGMA user_version=0")
 
 
 def _many(statement: Any, order: list[str]) -> Rows:
@@ -140,9 +150,11 @@ class SqliteStore:
         path = make_url(url).database or ""
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         self.url, self.path, self.dialect = url, Path(path), SqliteDialect()
+        keep_private(self.path)
+        self._place = find_place(self.path)
         self._write_engine, self._read_engine = _engine(url, pooled=False), _engine(url, pooled=True)
         self._writer: Connection | None = None
-        self._jobs: deque[tuple[Job[Any], asyncio.Future[Any]]] = deque()
+        self._jobs: deque[_Queued] = deque()
         self._wake = asyncio.Event()
         self._committer: asyncio.Task[None] | None = None
         self._commits = ThreadPoolExecutor(1, "commit")
@@ -166,6 +178,9 @@ class SqliteStore:
             raise StoreUnavailable("The store is closed.")
         return await asyncio.get_running_loop().run_in_executor(self._reads, self.read_now, job)
 
+    async def listen(self, _: Callable[[str], None]) -> None:
+        """Nobody to hear: there is one process. What a command writes is found in the log."""
+
     # ── writing ──────────────────────────────
 
     def write_now(self, job: Job[T]) -> T:
@@ -182,18 +197,22 @@ class SqliteStore:
             return result
 
     async def write(self, job: Job[T]) -> T:
-        """Queue `job` for the writer; answered when it is durable. Jobs run in the order in which they came."""
+        """Queue `job` for the writer; answered when it is durable. Jobs run in the order in which they came.
+
+        One that has not begun within seconds is not done. One that has is waited for: nobody knows what became of it.
+        """
         if self._closed:
             raise StoreUnavailable("The store is closed.")
         if self._committer is None or self._committer.done():
             self._committer = asyncio.create_task(self._commit_forever())
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._jobs.append((job, answer))
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        self._jobs.append(_Queued(job, answer, loop.call_later(GIVES_UP_AFTER_S, _give_up, answer)))
         self._wake.set()
         return await answer
 
     async def _commit_forever(self) -> None:
-        taken: list[tuple[Job[Any], asyncio.Future[Any]]] = []
+        taken: list[_Queued] = []
         try:
             while True:
                 await self._wake.wait()
@@ -203,18 +222,17 @@ class SqliteStore:
                 await self._commit(taken)
         finally:
             # Whatever ends this task, nobody who waits is left hanging.
-            for _, answer in (*taken, *self._jobs):
-                if not answer.done():
-                    answer.set_exception(StoreUnavailable("The writer stopped."))
+            for queued in (*taken, *self._jobs):
+                queued.fail(StoreUnavailable("The writer stopped."))
             self._jobs.clear()
 
-    async def _commit(self, taken: list[tuple[Job[Any], asyncio.Future[Any]]]) -> None:
+    async def _commit(self, taken: list["_Queued"]) -> None:
         done: list[tuple[asyncio.Future[Any], Any]] = []
         try:
             with _mapped_errors():
                 transaction = await self._begin()
-                for job, answer in taken:
-                    _run_apart(transaction, job, answer, done)
+                for queued in taken:
+                    _run_apart(transaction, queued, done)
                 loop = asyncio.get_running_loop()
                 await loop.run_in_executor(self._commits, transaction.cursor.execute, "COMMIT")
                 self._checkpoints.consider(_bare(transaction.connection).total_changes)
@@ -223,9 +241,8 @@ class SqliteStore:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it was, it belongs to those who wait
             self._drop_writer()
-            for _, answer in taken:
-                if not answer.done():
-                    answer.set_exception(error)
+            for queued in taken:
+                queued.fail(error)
             return
         for answer, result in done:
             if not answer.done():
@@ -252,6 +269,15 @@ class SqliteStore:
             self._commits.submit(_let_go, self._writer)  # after whatever it is in the middle of
             self._writer = None
 
+    def find_misplaced(self) -> str:
+        """See Store.find_misplaced."""
+        if self._place is None or find_place(self.path) == self._place:
+            return ""
+        return (
+            f"The database file {self.path} was moved or removed while the server has it open: what is written now is"
+            " lost with the server. Move it back, or stop the server and restore it."
+        )
+
     async def close(self) -> None:
         """Finish what is queued, then let go of the file."""
         if self._committer is not None:
@@ -267,6 +293,34 @@ class SqliteStore:
         self._read_engine.dispose()
 
 
+class _Queued(NamedTuple):
+    """A job that waits for the writer."""
+
+    job: Job[Any]
+    answer: asyncio.Future[Any]
+    giving_up: asyncio.TimerHandle
+
+    def fail(self, error: Exception) -> None:
+        """Tell who waits."""
+        self.giving_up.cancel()
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+def _give_up(answer: asyncio.Future[Any]) -> None:
+    if not answer.done():
+        answer.set_exception(StoreUnavailable(f"SQLite: the writer did not come to it within {GIVES_UP_AFTER_S:g} s."))
+
+
+def find_place(file: Path) -> tuple[int, int] | None:
+    """Which file it is that bears this name, or None: a file that takes its place is another."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _let_go(writer: Connection) -> None:
     with contextlib.suppress(Exception):
         writer.exec_driver_sql("ROLLBACK")
@@ -279,10 +333,12 @@ def _do_nothing(_: Transaction) -> None:
     """The job that only waits for its turn."""
 
 
-def _run_apart(transaction: Transaction, job: Job[Any], answer: asyncio.Future[Any], done: list[Any]) -> None:
+def _run_apart(transaction: Transaction, queued: _Queued, done: list[Any]) -> None:
     """Run one job so that its failure undoes only itself."""
-    if answer.cancelled():
-        return
+    job, answer, giving_up = queued
+    giving_up.cancel()
+    if answer.done():
+        return  # nobody waits for it any more
     cursor = transaction.cursor
     cursor.execute("SAVEPOINT job")
     try:

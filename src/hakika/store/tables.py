@@ -45,6 +45,8 @@ accounts = Table(
     Column("queries_per_minute", Float, nullable=False),
     Column("active", Boolean, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
+    Column("display_name", Text, nullable=False, server_default=""),  # what payers read
+    Column("return_hosts", Text, nullable=False, server_default=""),  # where payers may be sent, commas between
 )
 
 tokens = Table(
@@ -185,6 +187,7 @@ event_counter = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
+    Column("store", String(8), nullable=False, server_default=""),  # names this database in cursors
 )
 
 events = Table(
@@ -238,6 +241,13 @@ deliveries = Table(
         "due_at_ms",
         postgresql_where=text("due_at_ms IS NOT NULL"),
         sqlite_where=text("due_at_ms IS NOT NULL"),
+    ),
+    Index(
+        "ix_deliveries_exhausted",
+        "endpoint",
+        "event",
+        postgresql_where=text("status = 'exhausted'"),
+        sqlite_where=text("status = 'exhausted'"),
     ),
     sqlite_with_rowid=False,
 )

@@ -59,8 +59,8 @@ class Dialect(Protocol):
         differ only in their `at_ms`, which stands first, and the facts keep the earliest time as well.
         """
 
-    def update_rows(self, table: Table, key: Column[Any], columns: Sequence[Column[Any]]) -> Rows:
-        """Update many rows by key; the key comes last in each row of values."""
+    def update_rows(self, table: Table, key: Sequence[Column[Any]], columns: Sequence[Column[Any]]) -> Rows:
+        """Update many rows by key; the key's columns come last in each row of values."""
 
     def lookup(self, statement: Select[Any], column: ColumnElement[Any]) -> Lookup:
         """Complete `statement` with "column is among the values given"."""
@@ -81,6 +81,12 @@ class Dialect(Protocol):
 
     def hold_snapshot(self, connection: Connection) -> None:
         """Read everything in this transaction as of one moment. The first statement of a reading one."""
+
+    def tell_others(self, cursor: Cursor, message: str) -> None:
+        """Tell the other nodes when this transaction commits, where the database can: see `Store.listen`."""
+
+    def touch(self, cursor: Cursor) -> None:
+        """Make this transaction one that writes, and change nothing: it tells whether writing works."""
 
 
 class Transaction:

@@ -24,7 +24,7 @@ from hakika.demo.surroundings import (
     port_of,
     settings_for_simulator,
 )
-from hakika.simulator import Clock, Network, build_server
+from hakika.simulator import Clock, Network, Settings, build_server, receipts_from_now
 
 START_WITHIN_S = 30
 CALLS_PER_MINUTE = 1_200
@@ -41,7 +41,8 @@ async def build_world(database_url: str | None, speed: float, directory: Path) -
     anchor_ms, api_key = int(time.time() * 1000), make_api_key()
     opened, port = listen(LOOPBACK, 0), find_free_port()
     simulator_url, base_url = f"http://{LOOPBACK}:{port_of(opened)}", f"http://{LOOPBACK}:{port}"
-    simulator = build_server(Network(), Clock(speed, anchor_ms)).config
+    network = Network(Settings(first_receipt=receipts_from_now()))  # the database may be an old one
+    simulator = build_server(network, Clock(speed, anchor_ms)).config
     async with (
         open_database(database_url, directory) as database,
         hosting(simulator, opened),

@@ -1,8 +1,10 @@
-// The shop's page. It knows no API key and talks to its own backend alone. All that comes from outside is shown as
-// text, never as HTML. An order's id is in the address, so a page that is loaded again goes on where it was.
+// The shop's page. It knows no API key: it talks to its own backend, and hears from Hakika, with the client_secret of one
+// payment, that this payment has changed. All that comes from outside is shown as text, never as HTML. An order's id is
+// in the address, so a page that is loaded again goes on where it was.
 "use strict";
 
-const POLL_MS = 500;
+const LOOK_AGAIN_MS = 500;
+const LOOKS_AFTER_THE_END = 20;
 const SVG = "http://www.w3.org/2000/svg";
 const byId = (id) => document.getElementById(id);
 const saved = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
@@ -13,7 +15,10 @@ let shelf = null;
 let order = null;
 let entries = null;
 let refusal = null;
-let watched = 0;
+let watching = null;
+let stream = null;
+let looks = 0;
+let heardAt = 0;
 const words = () => WORDS[language];
 const say = (text, ...given) => (typeof text === "function" ? text(...given) : text);
 
@@ -73,6 +78,8 @@ function drawGoods() {
   }));
 }
 
+const leftToAnswer = () => Math.max(0, order.left_s - Math.floor((Date.now() - heardAt) / 1000));
+
 function drawRefusal() {
   const text = refusal && words().refused[refusal.code];
   const left = refusal?.until && Math.max(0, Math.ceil((refusal.until - Date.now()) / 1000));
@@ -93,7 +100,7 @@ function stateOf() {
   const meaning = order.failure?.message;
   switch (order.status) {
     case "pending":
-      if (order.stage === "prompted" && order.left_s > 0) return ["", "ringing", say_.check, say_.check_text(local(order.phone)), null];
+      if (order.stage === "prompted" && leftToAnswer()) return ["", "ringing", say_.check, say_.check_text(local(order.phone)), null];
       if (order.stage === "prompted" || order.stage === "unsure") return ["unsure", "waiting", say_.confirming, say_.confirming_text, null];
       return ["", "sending", say_.sending, say_.sending_text, null];
     case "completed": return ["paid", "paid", say_.paid, say_.paid_text, say_.more];
@@ -116,15 +123,16 @@ function drawFacts() {
 function drawOrder() {
   const [className, sign, headline, explanation, next] = stateOf();
   const pending = order.status === "pending";
-  const ringing = pending && order.stage === "prompted" && order.left_s > 0;
+  const left = leftToAnswer();
+  const ringing = pending && order.stage === "prompted" && left > 0;
   const set = (id, text) => { if (byId(id).textContent !== text) byId(id).textContent = text; };
   byId("order-state").className = `card ${className}`;
   if (byId("sign").dataset.name !== sign) byId("sign").replaceChildren(picture(sign));
   byId("sign").dataset.name = sign;
   set("headline", headline);
-  set("explanation", ringing ? `${explanation} ${words().left(order.left_s)}` : explanation);
+  set("explanation", ringing ? `${explanation} ${words().left(left)}` : explanation);
   byId("life").hidden = !ringing;
-  byId("life").value = order.left_s ?? 0;
+  byId("life").value = left;
   byId("open-phone").hidden = !pending;
   byId("again").hidden = !next;
   byId("again").textContent = next ?? "";
@@ -132,7 +140,18 @@ function drawOrder() {
   byId("tell").textContent = entries ? words().hide : words().tell;
   byId("tell").setAttribute("aria-expanded", String(Boolean(entries)));
   drawFacts();
+  drawHeard();
   drawTimeline();
+}
+
+function drawHeard() {
+  const outcomes = order.heard.filter(({ type }) => type !== "payment.created");
+  byId("heard").hidden = !outcomes.length;
+  byId("heard").replaceChildren(...outcomes.map(({ type, at }) => {
+    const parts = { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 };
+    const time = new Date(at).toLocaleTimeString("en-GB", parts);
+    return element("li", "", words().heard(type, time));
+  }));
 }
 
 function describe(entry) {
@@ -172,66 +191,106 @@ async function restock() {
   shelf = (await ask("shelf")).body;
 }
 
-async function follow(id) {
-  const mine = ++watched;
-  while (mine === watched) {
-    let pause = POLL_MS;
-    try {
-      const { ok, status, body } = await ask(`orders/${encodeURIComponent(id)}`);
-      if (mine !== watched) return;
-      if (status === 404) { await leave(); return; }
-      byId("lost").hidden = true;
-      if (ok) await heard(body);
-      if (ok && body.status === "pending") pause = 0; // the backend waits for news
-      if (ok && body.status !== "pending" && (body.receipt || body.status !== "completed")) return;
-    } catch {
-      byId("lost").hidden = false;
-    }
-    await new Promise((resolve) => setTimeout(resolve, pause));
+// Hakika says when the payment has changed; what it now is, and in which words, the shop's own backend says.
+function follow({ id, client_secret: secret }) {
+  stop();
+  watching = id;
+  stream = new EventSource(`/v1/payments/${encodeURIComponent(id)}/stream?client_secret=${encodeURIComponent(secret)}`);
+  stream.addEventListener("payment", () => look(id));
+  const mine = stream;
+  mine.addEventListener("end", () => mine.close());
+  mine.addEventListener("error", () => {
+    byId("lost").hidden = false;
+    if (mine.readyState === EventSource.CLOSED) setTimeout(look, LOOK_AGAIN_MS, id);
+  });
+}
+
+function stop() {
+  stream?.close();
+  stream = watching = null;
+  looks = 0;
+}
+
+async function look(id) {
+  try {
+    const { ok, status, body } = await ask(`orders/${encodeURIComponent(id)}`);
+    if (watching !== id) return;
+    if (status === 404) { await leave(); return; }
+    byId("lost").hidden = true;
+    if (!ok) return;
+    await heard(body);
+    if (body.status === "pending" && (!stream || stream.readyState === EventSource.CLOSED)) follow(body);
+    // The webhook reaches the shop's server about when the news reaches this page; a receipt may take longer.
+    const whole = body.heard.some(({ type }) => type !== "payment.created") && (body.receipt || body.status !== "completed");
+    if (body.status !== "pending" && !whole && looks++ < LOOKS_AFTER_THE_END) setTimeout(look, LOOK_AGAIN_MS, id);
+  } catch {
+    byId("lost").hidden = false;
+    if (watching === id) setTimeout(look, LOOK_AGAIN_MS, id);
   }
 }
 
 async function heard(body) {
   const ended = order?.status === "pending" && body.status !== "pending";
   order = body;
+  heardAt = Date.now();
   draw();
   if (ended) byId("headline").focus({ preventScroll: true });
 }
 
 async function leave() {
-  watched += 1;
+  stop();
   order = entries = refusal = null;
   history.replaceState(null, "", location.pathname);
   await restock();
   draw();
 }
 
-async function buy(event) {
-  event.preventDefault();
-  byId("pay").disabled = true;
+// Ask the backend for something that may be refused. → its answer, or null.
+async function post(path, given) {
+  const buttons = [byId("pay"), byId("hosted")];
+  for (const each of buttons) each.disabled = true;
   refusal = null;
   drawShop();
-  const given = { good: chosen().id, visit: shelf.visit, phone: byId("phone").value };
   try {
-    const { ok, body } = await ask("orders", {
+    const { ok, body } = await ask(path, {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(given),
     });
-    if (ok) {
-      history.replaceState(null, "", `#${body.id}`);
-      order = body;
-      follow(body.id);
-    } else {
-      refusal = { ...body, until: body.retry_after ? Date.now() + body.retry_after * 1000 : null };
-    }
     byId("lost").hidden = true;
+    if (ok) return body;
+    refusal = { ...body, until: body.retry_after ? Date.now() + body.retry_after * 1000 : null };
   } catch {
     byId("lost").hidden = false;
+  } finally {
+    for (const each of buttons) each.disabled = false;
+    draw();
   }
-  byId("pay").disabled = false;
-  draw();
+  return null;
+}
+
+async function buy(event) {
+  event.preventDefault();
+  const made = await post("orders", { good: chosen().id, visit: shelf.visit, phone: byId("phone").value });
+  if (!made) return;
+  history.replaceState(null, "", `#${made.id}`);
+  await heard(made);
+  follow(made);
+}
+
+async function checkOut() {
+  // Hakika's page is nobody's frame, and frames no phone: in the demo the phone gets a window of its own.
+  if (msisdn()) open(phoneAddress(msisdn()), "_blank", "noopener,popup,width=400,height=640");
+  const made = await post("checkouts", { good: chosen().id, visit: shelf.visit });
+  if (made) location.assign(made.url);
+}
+
+// Back from Hakika's page: go on with the payment that was made there.
+async function comeBack(reference) {
+  const { body } = await ask(`checkouts/${encodeURIComponent(reference)}`);
+  history.replaceState(null, "", body.payment ? `/shop#${body.payment}` : "/shop");
 }
 
 byId("order").addEventListener("submit", buy);
+byId("hosted").addEventListener("click", checkOut);
 byId("goods").addEventListener("change", () => { refusal = null; drawShop(); });
 byId("phone").addEventListener("change", showPhone);
 byId("again").addEventListener("click", async () => { await leave(); byId("pay").focus(); });
@@ -243,16 +302,20 @@ byId("language").addEventListener("click", () => {
   language = language === "sw" ? "en" : "sw";
   save("language", language);
   draw();
-  if (order) follow(order.id); // its words come from Hakika, in the language that is asked for
+  if (order) look(order.id); // its words come from Hakika, in the language that is asked for
 });
-setInterval(() => { if (refusal?.until) drawRefusal(); }, 1000);
+setInterval(() => { if (refusal?.until) drawRefusal(); if (order?.status === "pending") drawOrder(); }, 1000);
 
 (async () => {
   try {
     await restock();
+    const reference = new URLSearchParams(location.search).get("order");
+    if (reference) await comeBack(reference);
   } catch {
     byId("lost").hidden = false;
   }
   draw();
-  if (location.hash.startsWith("#pay_")) follow(location.hash.slice(1));
+  if (!location.hash.startsWith("#pay_")) return;
+  watching = location.hash.slice(1);
+  look(watching);
 })();

@@ -6,7 +6,8 @@ const kes = (amount) => `KES ${Number(amount).toLocaleString("en-KE")}`;
 const WORDS = {
   en: {
     other: "Kiswahili", notice: "A demo: no real money", choose: "What would you like?", phone: "Your M-Pesa number",
-    pay: (amount) => `Pay ${kes(amount)} with M-Pesa`, asking: "Asking M-Pesa…", open_phone: "Open the phone",
+    pay: (amount) => `Pay ${kes(amount)} with M-Pesa`, asking: "Asking M-Pesa…", hosted: "Pay on Hakika's page",
+    hosted_text: "There you type your number; this phone opens in a window of its own.", open_phone: "Open the phone",
     lost: "The demo does not answer. Is it still running?", phone_title: "The phone",
     check: "Check your phone", check_text: (phone) => `M-Pesa is asking ${phone} for your PIN.`,
     left: (seconds) => `${seconds} s left to answer`, sending: "Asking your phone…",
@@ -18,6 +19,7 @@ const WORDS = {
     unresolved: "We cannot tell yet",
     unresolved_text: (order) => `Please do not pay again. Somebody is looking it up: ask for ${order.reference}.`,
     again: "Try again", more: "Buy something else", back: "Back to the shop",
+    heard: (type, at) => `The shop's server heard: ${type} at ${at}`,
     tell: "What Hakika knew: the timeline", hide: "Hide the timeline",
     facts: { good: "For", amount: "Amount", receipt: "M-Pesa receipt", coming: "on its way", phone: "Phone", reference: "Reference" },
     refused: {
@@ -44,7 +46,8 @@ const WORDS = {
   },
   sw: {
     other: "English", notice: "Onyesho: hakuna pesa halisi", choose: "Ungependa nini?", phone: "Nambari yako ya M-Pesa",
-    pay: (amount) => `Lipa ${kes(amount)} kwa M-Pesa`, asking: "Tunaomba M-Pesa…", open_phone: "Fungua simu",
+    pay: (amount) => `Lipa ${kes(amount)} kwa M-Pesa`, asking: "Tunaomba M-Pesa…", hosted: "Lipa kwenye ukurasa wa Hakika",
+    hosted_text: "Huko utaandika nambari yako; simu hii itafunguka katika dirisha lake.", open_phone: "Fungua simu",
     lost: "Onyesho halijibu. Je, bado linafanya kazi?", phone_title: "Simu",
     check: "Angalia simu yako", check_text: (phone) => `M-Pesa inaomba PIN yako kwenye ${phone}.`,
     left: (seconds) => `zimebaki sekunde ${seconds} za kujibu`, sending: "Tunaita simu yako…",
@@ -56,6 +59,7 @@ const WORDS = {
     unresolved: "Bado hatujui",
     unresolved_text: (order) => `Tafadhali usilipe tena. Kuna mtu anayefuatilia: uliza kuhusu ${order.reference}.`,
     again: "Jaribu tena", more: "Nunua kitu kingine", back: "Rudi dukani",
+    heard: (type, at) => `Seva ya duka ilisikia: ${type} saa ${at}`,
     tell: "Hakika ilijua nini: mfululizo", hide: "Ficha mfululizo",
     facts: { good: "Kwa", amount: "Kiasi", receipt: "Risiti ya M-Pesa", coming: "iko njiani", phone: "Simu", reference: "Kumbukumbu" },
     refused: {

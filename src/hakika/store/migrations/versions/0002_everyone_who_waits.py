@@ -1,5 +1,7 @@
 """Everyone who waits knows: endpoints and their lanes, attempts, checkouts, links."""
 
+import secrets
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -86,6 +88,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("due_at_ms IS NOT NULL"),
             sqlite_where=sa.text("due_at_ms IS NOT NULL"),
         )
+        batch_op.create_index(
+            "ix_deliveries_exhausted",
+            ["endpoint", "event"],
+            unique=False,
+            postgresql_where=sa.text("status = 'exhausted'"),
+            sqlite_where=sa.text("status = 'exhausted'"),
+        )
 
     with op.batch_alter_table("endpoints", schema=None) as batch_op:
         batch_op.add_column(sa.Column("mode", sa.String(length=8), server_default="test", nullable=False))
@@ -100,12 +109,21 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("next_at_ms", sa.BigInteger(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("told_at_ms", sa.BigInteger(), server_default="0", nullable=False))
 
+    with op.batch_alter_table("event_counter", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("store", sa.String(length=8), server_default="", nullable=False))
+    counter = sa.table("event_counter", sa.column("store"))
+    op.execute(counter.update().values(store=secrets.token_hex(4)))
+
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.add_column(sa.Column("mode", sa.String(length=8), server_default="test", nullable=False))
         batch_op.add_column(sa.Column("checkout", sa.String(length=40), server_default="", nullable=False))
     op.execute(
         "UPDATE events SET mode = 'live' WHERE payment IN (SELECT id FROM payments WHERE environment = 'production')"
     )
+
+    with op.batch_alter_table("accounts", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("display_name", sa.Text(), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("return_hosts", sa.Text(), server_default="", nullable=False))
 
     with op.batch_alter_table("payments", schema=None) as batch_op:
         batch_op.add_column(sa.Column("checkout", sa.String(length=40), server_default="", nullable=False))
@@ -120,12 +138,17 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Undo."""
+    with op.batch_alter_table("accounts", schema=None) as batch_op:
+        batch_op.drop_column("return_hosts")
+        batch_op.drop_column("display_name")
     with op.batch_alter_table("payments", schema=None) as batch_op:
         batch_op.drop_index("ix_payments_attempt")
         batch_op.drop_column("checkout")
     with op.batch_alter_table("events", schema=None) as batch_op:
         batch_op.drop_column("checkout")
         batch_op.drop_column("mode")
+    with op.batch_alter_table("event_counter", schema=None) as batch_op:
+        batch_op.drop_column("store")
     with op.batch_alter_table("endpoints", schema=None) as batch_op:
         for name in (
             "told_at_ms",
@@ -142,6 +165,7 @@ def downgrade() -> None:
         ):
             batch_op.drop_column(name)
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
+        batch_op.drop_index("ix_deliveries_exhausted")
         batch_op.drop_index("ix_deliveries_due")
         batch_op.create_index(
             "ix_deliveries_due",

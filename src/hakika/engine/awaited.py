@@ -1,0 +1,54 @@
+"""Payments that somebody waits for are asked about first: marked in the database, all of them in one statement."""
+
+import asyncio
+from functools import partial
+
+import structlog
+
+from hakika.domain.errors import StoreUnavailable
+from hakika.engine.clock import Clock
+from hakika.engine.notices import Notices
+from hakika.store.opening import Store
+from hakika.store.payments import set_awaited
+
+EVERY_MS = 2_000
+MARKED_MS = 30_000
+"""How long a mark lasts. Whoever leaves early has its payment asked about a little sooner, that is all."""
+MARKS_AT_ONCE = 500  # on SQLite they are written in the event loop
+
+log = structlog.get_logger("hakika.awaited")
+
+
+class Awaited:
+    """Marks them, as long as somebody waits."""
+
+    def __init__(self, store: Store, notices: Notices, clock: Clock) -> None:
+        self._store, self._notices, self._clock = store, notices, clock
+        self._marked: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Mark until cancelled."""
+        while True:
+            try:
+                while await self.mark() == MARKS_AT_ONCE:
+                    pass
+            except StoreUnavailable as error:
+                log.warning("marking_waits", error=str(error))
+            except Exception as error:
+                log.error("marking_failed", exc_info=error)
+            await asyncio.sleep(self._clock.seconds(EVERY_MS))
+
+    async def mark(self) -> int:
+        """Mark what is awaited and not marked for long enough. → how many."""
+        now_ms = self._clock()
+        watched = self._notices.all_watched()
+        self._marked = {one: until_ms for one, until_ms in self._marked.items() if one in watched}
+        due = [one for one in watched if self._marked.get(one, 0) <= now_ms + 2 * EVERY_MS][:MARKS_AT_ONCE]
+        if due:
+            await self._store.write(partial(_mark, due, now_ms + MARKED_MS))
+            self._marked |= dict.fromkeys(due, now_ms + MARKED_MS)
+        return len(due)
+
+
+def _mark(payment_ids: list[str], until_ms: int, tx: object) -> None:
+    set_awaited(tx, payment_ids, until_ms)  # type: ignore[arg-type]
