@@ -18,6 +18,8 @@ import structlog
 
 from bench.callbacks import CONNECTIONS, ROUND_S, ROUNDS, find_wrk, measure_callbacks
 from bench.certainty import measure_certainty
+from bench.live import measure_live
+from bench.webhooks import measure_webhooks
 from tests.postgres import running_postgres
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -26,12 +28,20 @@ RESULTS = Path(__file__).parent / "results.json"
 def main() -> int:
     """Run the benches that were asked for. → exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", choices=["callbacks", "certainty"], help="one of them; results.json stays")
+    parser.add_argument(
+        "--only", choices=["callbacks", "certainty", "live", "webhooks"], help="one of them; results.json stays"
+    )
     only = parser.parse_args().only
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     results: dict[str, Any] = {"measured_on": _describe_machine()}
     if only in {None, "certainty"}:
         results["certainty"] = _measure_certainty()
+    if only in {None, "webhooks"}:
+        _say("webhooks to receivers that answer, and beside as many that hang (a minute)")
+        results["webhooks"] = measure_webhooks()
+    if only in {None, "live"}:
+        _say("from a callback to whoever waits, and ten thousand who wait (a minute and a half)")
+        results["live"] = measure_live()
     if only in {None, "callbacks"}:
         if find_wrk() is None:
             print("callbacks: wrk is not installed (apt-get install wrk)", file=sys.stderr)

@@ -53,6 +53,9 @@ class MemoryDaraja:
     def __init__(self, network: Network, clock: Clock) -> None:
         self._network, self._clock = network, clock
 
+    async def prepare(self, _: str, __: Shortcode, ___: int) -> PushOutcome | None:
+        """Nothing stands in a push's way."""
+
     async def push(self, _: str, shortcode: Shortcode, order: PushOrder, attempt: int) -> PushOutcome:
         """Prompt a phone."""
         request = build_push(shortcode, self._token(shortcode), order, self._clock())

@@ -33,6 +33,7 @@ class Prompted(NamedTuple):
     token: str
     checkout_request_id: str
     receipt: str
+    payment: str
 
 
 def fill_store(url: str, count: int, secret_key_file: Path, *, fresh: bool) -> list[Prompted]:
@@ -54,7 +55,7 @@ def fill_store(url: str, count: int, secret_key_file: Path, *, fresh: bool) -> l
         checkout_id = f"ws_CO_21112026093000{place:09d}"
         facts = Facts(push=(1, Push.ACCEPTED), checkout_ids=(checkout_id,), merchant_ids=("29115-34620561-1",))
         rows.append(_prompt(row, facts, asked_at_ms))
-        found.append(Prompted(row.token, checkout_id, f"UKL{place:07d}"))
+        found.append(Prompted(row.token, checkout_id, f"UKL{place:07d}", row.id))
     engine = create_engine(driver_url(url))
     with engine.begin() as connection:
         for first in range(0, count, ROWS_AN_INSERT):
