@@ -1,7 +1,8 @@
 # `make` alone says what there is. Everything is installed into .venv, from the lock files, once.
 
 PORT ?= 8000
-WORKERS ?= 2
+# One more than the cores that CI has: a third of the tests wait for programs that they started.
+WORKERS ?= 3
 PYTEST_ARGS ?=
 BIN := .venv/bin
 SOURCES := src tests bench docs
@@ -19,7 +20,7 @@ help: ## say what there is
 demo: .venv/installed ## install, then run server, simulator and shop on http://localhost:8000 (PORT=8000)
 	@exec $(BIN)/hakika demo --port $(PORT)
 
-test: check ## install, then run everything that CI runs: check, then all tests (PYTEST_ARGS=, WORKERS=2)
+test: check ## install, then run everything that CI runs: check, then all tests (PYTEST_ARGS=, WORKERS=3)
 	@scripts/install-javascript
 	$(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
 
