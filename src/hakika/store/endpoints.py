@@ -90,14 +90,18 @@ def lock_endpoints(tx: Transaction, endpoint_ids: Sequence[str]) -> dict[str, En
     return {row.id: EndpointRow._make(row) for row in rows}
 
 
+_FIRST_DUE = (
+    select(func.min(deliveries.c.due_at_ms))
+    .where(and_(deliveries.c.endpoint == endpoints.c.id, deliveries.c.due_at_ms.is_not(None)))
+    .scalar_subquery()
+)
+# Built once: it is run for every batch that is committed.
+_DUE_LANES = select(*COLUMNS, _FIRST_DUE.label("first")).where(endpoints.c.active.is_(True))
+
+
 def list_due_lanes(tx: Transaction) -> list[DueLane]:
     """Every endpoint that is on and owed something, with when the first of it is due."""
-    first = (
-        select(func.min(deliveries.c.due_at_ms))
-        .where(and_(deliveries.c.endpoint == endpoints.c.id, deliveries.c.due_at_ms.is_not(None)))
-        .scalar_subquery()
-    )
-    rows = tx.all(select(*COLUMNS, first.label("first")).where(endpoints.c.active.is_(True)))
+    rows = tx.all(_DUE_LANES)
     return [DueLane(EndpointRow._make(row[:-1]), int(row[-1])) for row in rows if row[-1] is not None]
 
 
