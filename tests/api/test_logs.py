@@ -46,10 +46,10 @@ async def live(hakika: Open, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     await hakika.api.post(f"/v1/payments/{payment['id']}/query")
     with monkeypatch.context() as broken:
 
-        async def fail(*_: object) -> None:
+        def fail(*_: object) -> None:
             raise StoreUnavailable("gone")
 
-        broken.setattr(hakika.house.ledger, "record", fail)
+        broken.setattr(hakika.house.ledger, "submit", fail)
         await hakika.post(path, result("ws_CO_1"))
         broken.setattr(hakika.house.desk._spool, "append", no_disk)
         await hakika.post(path, result("ws_CO_1", code=1032))

@@ -17,20 +17,20 @@ pytestmark = pytest.mark.anyio
 
 
 class Outage:
-    """The ledger's `record`, which fails while the database is away."""
+    """The ledger's `submit`, which fails while the database is away."""
 
     def __init__(self, hakika: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._record = hakika.house.ledger.record
+        self._submit = hakika.house.ledger.submit
         self.error: Exception | None = StoreUnavailable("gone")
         self.left = 0  # how many still work before it fails
-        monkeypatch.setattr(hakika.house.ledger, "record", self.record)
+        monkeypatch.setattr(hakika.house.ledger, "submit", self.submit)
 
-    async def record(self, evidence: Evidence) -> Recorded:
-        """See Ledger.record."""
+    def submit(self, evidence: Evidence) -> asyncio.Future[Recorded]:
+        """See Ledger.submit."""
         if self.error and not self.left:
             raise self.error
         self.left = max(0, self.left - 1)
-        return await self._record(evidence)
+        return self._submit(evidence)
 
     def end(self) -> None:
         """The database is back."""
@@ -119,14 +119,14 @@ async def test_a_line_that_can_never_be_recorded_stops_no_other(hakika: Open, mo
     await hakika.post("/mpesa/callback", b"poison")
     await hakika.post(path, result("ws_CO_1"))
     outage.end()
-    record = hakika.house.ledger.record
+    submit = hakika.house.ledger.submit
 
-    async def choke(evidence: Evidence) -> Recorded:
+    def choke(evidence: Evidence) -> asyncio.Future[Recorded]:
         if evidence.raw == b"poison":
             raise ZeroDivisionError
-        return await record(evidence)
+        return submit(evidence)
 
-    monkeypatch.setattr(hakika.house.ledger, "record", choke)
+    monkeypatch.setattr(hakika.house.ledger, "submit", choke)
     assert await hakika.house.desk.drain() == 1
     assert (await hakika.read(payment["id"]))["status"] == "completed"
     checks = await hakika.checks()

@@ -1,6 +1,7 @@
 """A time-out for very many short waits."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -9,15 +10,21 @@ from hakika.engine.patience import Patience
 pytestmark = pytest.mark.anyio
 
 
+def limited(patience: Patience) -> asyncio.Future[Any]:
+    """An answer that may take so long."""
+    answer = asyncio.get_running_loop().create_future()
+    patience.limit(answer)
+    return answer
+
+
 async def test_who_waits_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A TimeoutError in each of those, and the task can go on waiting for something else."""
     monkeypatch.setattr("hakika.engine.patience.LASTS_S", 0.01)
-    patience, never = Patience(), asyncio.Event()
+    patience = Patience()
 
     async def wait() -> str:
         try:
-            with patience.limit():
-                await never.wait()
+            await limited(patience)
         except TimeoutError:
             await asyncio.sleep(0)
             return "late"
@@ -28,15 +35,17 @@ async def test_who_waits_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_who_is_in_time_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where others of the same task were late, and whatever the block raises comes out."""
+    """Also where others of the same task were late, and whatever the answer raises comes out."""
     monkeypatch.setattr("hakika.engine.patience.LASTS_S", 0.01)
     patience = Patience()
-    with patience.limit():
-        await asyncio.sleep(0)
-    with pytest.raises(TimeoutError), patience.limit():
-        await asyncio.Event().wait()
-    with pytest.raises(ZeroDivisionError), patience.limit():
-        raise ZeroDivisionError
+    early, wrong = limited(patience), limited(patience)
+    early.set_result("in time")
+    wrong.set_exception(ZeroDivisionError())
+    with pytest.raises(TimeoutError):
+        await limited(patience)
+    assert await early == "in time"
+    with pytest.raises(ZeroDivisionError):
+        await wrong
 
 
 async def test_who_is_cancelled_is_cancelled() -> None:
@@ -44,8 +53,7 @@ async def test_who_is_cancelled_is_cancelled() -> None:
     patience = Patience()
 
     async def wait() -> None:
-        with patience.limit():
-            await asyncio.Event().wait()
+        await limited(patience)
 
     waiting = asyncio.create_task(wait())
     await asyncio.sleep(0)
@@ -56,8 +64,10 @@ async def test_who_is_cancelled_is_cancelled() -> None:
 
 async def test_one_timer_serves_all() -> None:
     """However many wait: that is what it is for."""
-    patience, timers = Patience(), set()
+    patience, timers, answers = Patience(), set(), []
     for _ in range(1_000):
-        with patience.limit():
-            timers.add(patience._timer)
+        answers.append(limited(patience))
+        timers.add(patience._timer)
     assert len(timers) == 1
+    for answer in answers:
+        answer.cancel()

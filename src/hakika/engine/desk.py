@@ -51,8 +51,9 @@ class Desk:
         Where the database took too long, what was asked of it goes on: the same bytes are a copy.
         """
         try:
-            with self._patience.limit():
-                await self._ledger.record(read_posted(posted))
+            answer = self._ledger.submit(read_posted(posted))
+            self._patience.limit(answer)
+            await answer
         except Exception as error:  # noqa: BLE001 - whatever broke, the bytes must be kept
             log.warning("callback_spooled", error=type(error).__name__, unavailable=isinstance(error, StoreUnavailable))
             try:

@@ -80,12 +80,16 @@ class Ledger:
         Raises what the evidence's guard answered, NotFound for an id that does not exist, StoreUnavailable
         when the database does not answer: then nothing was recorded.
         """
+        return await self.submit(evidence)
+
+    def submit(self, evidence: Evidence) -> "asyncio.Future[Recorded]":
+        """Queue one piece. → its answer, as `record` gives it; who does not wait for that stops nothing."""
         answer: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
         self._waiting.append((evidence, answer))
         if len(self._committers) < self.store.writers:
             committer = asyncio.create_task(self._commit_waiting())
             self._committers.add(committer)
-        return await answer
+        return answer
 
     async def _commit_waiting(self) -> None:
         batch = _Batch()
