@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "daraja": DOMAIN,
     "store": DOMAIN,
     "engine": ENGINE,
-    "doctor": ENGINE,
+    "doctor": ENGINE | {"config"},
     "api": DOCTOR,
     "dashboard": DOCTOR,
     "agent": DOCTOR,

@@ -1,0 +1,1 @@
+"""The checks: one module each; `doctor.registry` puts them in order."""

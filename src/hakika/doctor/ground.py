@@ -1,0 +1,26 @@
+"""What the checks stand on: everything is handed in, so that a test can break exactly one thing."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hakika.config import Settings
+from hakika.engine.accounts import Accounts
+from hakika.store.opening import Store
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What there is to look at. Without a running server `live` is empty, and checks that need it are skipped."""
+
+    settings: Settings
+    environ: Mapping[str, str]
+    clock: Callable[[], int]  # UTC milliseconds
+    store: Store | None  # None where it cannot be opened: `store_trouble` says why
+    accounts: Accounts | None
+    callback_origin: str  # the origin that the next push would carry; `config.NOWHERE` where there is none
+    store_trouble: str = ""
+    certificates: Path | None = None  # a CA bundle besides the system's, for tests
+    resolve: Mapping[str, str] = field(default_factory=dict)  # host → address:port instead of DNS, for tests
+    live: Mapping[str, Any] = field(default_factory=dict)  # the running server's parts, by name
