@@ -137,7 +137,7 @@ async def _read_rest(message: MutableMapping[str, Any], receive: Receive) -> tup
 
 def _headers(scope: Scope, name: bytes) -> str:
     """All headers of that name as one, in order: a proxy may add a line of its own below a forged one."""
-    return ",".join(value.decode("latin-1") for key, value in scope["headers"] if key == name)
+    return ",".join([value.decode("latin-1") for key, value in scope["headers"] if key == name])
 
 
 def _bare_address(text: str) -> str:

@@ -201,38 +201,46 @@ def _is_exact(asked: Asked, proof: Proof) -> bool:
 def _view_paid(asked: Asked, facts: Facts, proofs: list[Proof], decline: Decline | None, flags: set[str]) -> View:
     exact = [proof for proof in proofs if _is_exact(asked, proof)]
     counted = exact or [proof for proof in proofs if not proof.overruled]
-    named = [(not proof.paid_at_ms, proof.paid_at_ms, proof.receipt) for proof in counted if proof.receipt]
-    receipt = min(named)[2] if named else ""
+    receipt, paid_at_ms, payer_phone = _agree(counted)
     flags |= _money_flags(asked, facts, proofs, decline)
     if not receipt and exact and len({claim.receipt for claim in facts.claims}) == 1:
         receipt = facts.claims[0].receipt
         flags.add("receipt_claimed")
-    names = {proof.receipt for proof in counted}
-    reversal = bool(facts.reversals) and any(reversal.receipt in names for reversal in facts.reversals)
-    first = min(counted)
     settled = Status.COMPLETED if exact else Status.MISPAID
     return View(
-        status=Status.REVERSED if reversal else settled,
+        status=Status.REVERSED if facts.reversals and _is_reversed(facts, counted) else settled,
         stage=_stage(facts),
         receipt=receipt,
         amount_received=_amount_received(asked, bool(exact), proofs),
         code=SUCCESS,
-        confirmed_by=first.source,
-        paid_at_ms=min((proof.paid_at_ms for proof in counted if proof.paid_at_ms), default=0),
-        payer_phone=min((proof.phone for proof in counted if proof.phone), default=""),
+        confirmed_by=min(counted).source,
+        paid_at_ms=paid_at_ms,
+        payer_phone=payer_phone,
         flags=tuple(sorted(flags)),
     )
 
 
+def _agree(counted: list[Proof]) -> tuple[str, int, str]:
+    """What the proofs that count name: the receipt of the earliest paid, when that was, and the payer's phone."""
+    if len(counted) == 1:
+        return counted[0].receipt, counted[0].paid_at_ms, counted[0].phone
+    named = [(not proof.paid_at_ms, proof.paid_at_ms, proof.receipt) for proof in counted if proof.receipt]
+    return (
+        min(named)[2] if named else "",
+        min((proof.paid_at_ms for proof in counted if proof.paid_at_ms), default=0),
+        min((proof.phone for proof in counted if proof.phone), default=""),
+    )
+
+
+def _is_reversed(facts: Facts, counted: list[Proof]) -> bool:
+    names = {proof.receipt for proof in counted}
+    return any(reversal.receipt in names for reversal in facts.reversals)
+
+
 def _money_flags(asked: Asked, facts: Facts, proofs: list[Proof], decline: Decline | None) -> set[str]:
-    flags = set()
-    stated = {proof.amount for proof in proofs if proof.amount}
-    if len(stated) > 1 or (stated - {asked.amount} and any(proof.amount == 0 for proof in proofs)):
-        flags.add("amount_disputed")
-    if not asked.verified and not stated:
+    flags = _disputes(asked, proofs) if len(proofs) > 1 else set()
+    if not asked.verified and not any(proof.amount for proof in proofs):
         flags.add("amount_unverified")
-    if len({proof.receipt for proof in proofs if proof.receipt}) > 1:
-        flags.add("receipts_disputed")
     if facts.rivals:
         flags.add("paid_twice")
     if decline is not None:
@@ -244,12 +252,25 @@ def _money_flags(asked: Asked, facts: Facts, proofs: list[Proof], decline: Decli
     return flags
 
 
+def _disputes(asked: Asked, proofs: list[Proof]) -> set[str]:
+    """What proofs say against each other: one alone says nothing."""
+    flags = set()
+    stated = {proof.amount for proof in proofs if proof.amount}
+    if len(stated) > 1 or (stated - {asked.amount} and any(proof.amount == 0 for proof in proofs)):
+        flags.add("amount_disputed")
+    if len({proof.receipt for proof in proofs if proof.receipt}) > 1:
+        flags.add("receipts_disputed")
+    return flags
+
+
 def _amount_received(asked: Asked, exact: bool, proofs: list[Proof]) -> int:
+    if exact and asked.verified:
+        return asked.amount
     stated = {proof.receipt: proof.amount for proof in sorted(proofs, reverse=True) if proof.amount}
     if not exact:
         return sum(stated.values())
     # A registrant's amount that no trusted source states gives way to what one does state.
-    if not asked.verified and stated and asked.amount not in stated.values():
+    if stated and asked.amount not in stated.values():
         return min(stated.values())
     return asked.amount
 

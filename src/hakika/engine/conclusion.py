@@ -76,7 +76,7 @@ def find_broken(before: View, after: View, row: PaymentRow) -> str:
 
 
 class _Times(NamedTuple):
-    """The columns that say when things happened."""
+    """The columns that say when things happened, in their order."""
 
     sending_at_ms: int
     prompted_at_ms: int
@@ -86,32 +86,26 @@ class _Times(NamedTuple):
 
 
 def _bring_up(case: Case, seen: View, facts: Facts, now_ms: int, sequence: int) -> PaymentRow:
-    """The row as the view shows it; built in one go, because this is the hot path."""
+    """The row as the view shows it. In the order of its columns: their names would cost 2 µs, on the hot path."""
     row = case.row
     ends = seen.status in _SETTLED and seen.status != case.seen.status
-    return PaymentRow(
-        *row[:ASKED],
-        facts=_ENCODE(facts).decode(),
-        status=seen.status.value,
-        stage=seen.stage.value,
-        receipt=seen.receipt,
-        amount_received=seen.amount_received,
-        code=seen.code,
-        confirmed_by=str(seen.confirmed_by),
-        paid_at_ms=seen.paid_at_ms,
-        payer_phone=seen.payer_phone[:32],
-        flags=_ENCODE(seen.flags).decode() if seen.flags else "[]",
-        checkout_request_id=facts.checkout_ids[0] if facts.checkout_ids else None,
-        merchant_request_id=facts.merchant_ids[0] if facts.merchant_ids else "",
-        holds_reference=row.holds_reference,
-        frozen=row.frozen,
-        sequence=sequence,
-        updated_at_ms=now_ms,
-        **_times_of(case)._asdict(),
-        final_at_ms=now_ms if ends else row.final_at_ms,
-        awaited_until_ms=row.awaited_until_ms,
-        due_at_ms=None,
+    known = (
+        _ENCODE(facts).decode(),
+        seen.status.value,
+        seen.stage.value,
+        seen.receipt,
+        seen.amount_received,
+        seen.code,
+        str(seen.confirmed_by),
+        seen.paid_at_ms,
+        seen.payer_phone[:32],
+        _ENCODE(seen.flags).decode() if seen.flags else "[]",
+        facts.checkout_ids[0] if facts.checkout_ids else None,
+        facts.merchant_ids[0] if facts.merchant_ids else "",
     )
+    kept = (row.holds_reference, row.frozen, sequence, now_ms)
+    ended = (now_ms if ends else row.final_at_ms, row.awaited_until_ms, None)
+    return PaymentRow._make((*row[:ASKED], *known, *kept, *_times_of(case), *ended))
 
 
 def _times_of(case: Case) -> _Times:

@@ -33,6 +33,8 @@ log = structlog.get_logger("hakika.deliver")
 SENDING_AT_ONCE = 1024  # connections: a process may usually have so many files open
 LOOK_AGAIN_AFTER_MS = SECOND_MS  # for what other nodes made due
 LOOK_SOON_MS = 50  # another node holds what is due
+BREATH_MS = 20
+"""After a look that found nothing to send: each batch of callbacks wakes us, also where every lane in use is closed."""
 FINISH_WITHIN_S = 5.0  # what is being sent when the server stops
 
 
@@ -58,6 +60,7 @@ class Deliverer:
         self._unsent: list[Owed] = []
         self._wake, self._outcome = asyncio.Event(), asyncio.Event()
         self._stopping = False
+        self._barred = False  # whether the last look found lanes in use, and all of them closed
         self.beat_at_ms = 0  # when the loop last went round
 
     def notice(self, _: Sequence[EventRow] = ()) -> None:
@@ -84,6 +87,8 @@ class Deliverer:
             while True:
                 self._wake.clear()
                 wait_ms = await self._go_round()
+                if self._barred and not self._sending:
+                    await asyncio.sleep(self._clock.seconds(BREATH_MS))
                 await self._clock.wait_for(self._wake, wait_ms)
         finally:
             await self._wind_up(recording)
@@ -121,6 +126,7 @@ class Deliverer:
         now_ms = self._clock()
         lanes = await self._store.read(list_due_lanes)
         wanted = {lane.endpoint.id: self._room(lane) for lane in lanes if _opens_at(lane) <= now_ms}
+        self._barred = bool(lanes) and not wanted
         wanted = {endpoint: room for endpoint, room in wanted.items() if room > 0}
         taken = await self._store.write(partial(self._take_in, wanted, now_ms)) if wanted else {}
         for endpoint, owed in taken.items():

@@ -119,10 +119,15 @@ def as_dict(row: PaymentRow) -> dict[str, Any]:
     return decoded
 
 
-@functools.lru_cache(16_384)  # a batch of callbacks names the same moments again and again
 def iso(at_ms: int) -> str:
     """UTC milliseconds → `2026-11-21T06:30:00.123Z`."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    second, rest_ms = divmod(at_ms, 1000)
+    return f"{_spell_second(second)}.{rest_ms:03d}Z"
+
+
+@functools.lru_cache(4096)  # a batch of callbacks names the same seconds again and again
+def _spell_second(at_s: int) -> str:
+    return datetime.fromtimestamp(at_s, UTC).isoformat()[:-6]
 
 
 def mode_of(environment: str) -> str:

@@ -58,7 +58,7 @@ def publish(tx: Transaction, statements: EventStatements, unnumbered: Sequence[E
         return []
     last = tx.run(statements.bump, count=len(unnumbered)).fetchall()[0][0]
     first = last - len(unnumbered) + 1
-    numbered = [event._replace(number=first + place) for place, event in enumerate(unnumbered)]
+    numbered = [EventRow(number, *event[1:]) for number, event in enumerate(unnumbered, first)]
     tx.write_rows(statements.insert, numbered)
     tx.run(statements.owe, first=first, last=last, due_at_ms=numbered[0].at_ms)
     tx.dialect.tell_others(tx.cursor, f"event {last}")
