@@ -362,6 +362,8 @@ async def test_a_proxy_from_the_environment(
     assert isinstance(reading, PushRefused)
     assert (reading.code, reading.resend) == ("not_connected", True)
     assert "pa55" not in reading.message
+    headers = {name.lower(): value for name, value in daraja.requests[-1][1].items()}
+    assert headers["proxy-authorization"] == aiohttp.encode_basic_auth("user", "pa55")
 
 
 @pytest.mark.parametrize("reply", [None, spell(400, b""), spell(404, load("error_invalid_access_token.json"))])

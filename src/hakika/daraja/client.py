@@ -9,10 +9,13 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, TypedDict
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from hakika.daraja.answers import read_push_answer, read_query_answer, read_token_answer
 from hakika.daraja.errors import TokenUnavailable
@@ -83,6 +86,7 @@ class DarajaClient:
         self._session, self._push_session, self._clock = session, push_session, clock
         self._timeouts = timeouts or Timeouts()
         self._tokens = TokenKeeper(vault, clock, self._request_token, pause)
+        self._proxies: dict[str, _Proxy] = {}
 
     async def prepare(self, account_id: str, shortcode: Shortcode, attempt: int) -> PushOutcome | None:
         """Have a token at hand, so that a push leaves at once. → what stands in the way of it.
@@ -181,6 +185,7 @@ class DarajaClient:
                 headers=request.headers,
                 data=request.body or None,
                 allow_redirects=False,
+                **self._proxy_for(request.url),
                 timeout=aiohttp.ClientTimeout(total=total_s, connect=self._timeouts.connect_s),
             ) as response:
                 body = await _read_body(response)
@@ -191,6 +196,33 @@ class DarajaClient:
             raise _AnswerLost(f"no whole answer within {total_s:g} s") from None
         except Exception as error:  # noqa: BLE001 - whatever breaks once bytes may have left is a loss, and told so
             raise _AnswerLost(f"no whole answer: {_describe(error)}") from None
+
+    def _proxy_for(self, url: str) -> "_Proxy":
+        # Once a host: aiohttp would read the environment and look for a .netrc at every request.
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        if origin not in self._proxies:
+            self._proxies[origin] = find_proxy(parts.scheme, parts.hostname or "")
+        return self._proxies[origin]
+
+
+class _Proxy(TypedDict, total=False):
+    """How a host is reached, as aiohttp is told."""
+
+    proxy: URL
+    proxy_headers: dict[str, str]
+
+
+def find_proxy(scheme: str, host: str) -> _Proxy:
+    """The proxy that the environment names for a host (`https_proxy`, `no_proxy` …); empty where it names none."""
+    named = getproxies().get(scheme, "")
+    if not named or proxy_bypass(host):
+        return {}
+    proxy = URL(named)
+    if proxy.user is None:
+        return {"proxy": proxy}
+    allowed = aiohttp.encode_basic_auth(proxy.user, proxy.password or "")
+    return {"proxy": proxy.with_user(None), "proxy_headers": {"Proxy-Authorization": allowed}}
 
 
 @asynccontextmanager
@@ -210,7 +242,7 @@ def _open_session(*, force_close: bool = False) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(force_close=force_close),
         cookie_jar=aiohttp.DummyCookieJar(),  # accounts share the sessions and must not share cookies
-        trust_env=True,
+        trust_env=False,  # see `_proxy_for`; and what a .netrc says of Daraja's host is not for us
     )
 
 
