@@ -59,7 +59,7 @@ class Gate:
             return Caller("HAKIKA_API_KEY", self._mode)
         if self._local and same_secret(key, self._local) and is_loopback(sender):
             return Caller(LOCAL, "")
-        row = await self._store.read(functools.partial(_find, hash_secret(key)))
+        row = await self._store.glance(functools.partial(_find, hash_secret(key)))
         if row is None:
             raise NotAuthenticated("That key is not known, or was revoked.")
         return Caller(row.id, row.mode)
@@ -68,7 +68,7 @@ class Gate:
         """→ who has the key of that hash. Raises NotAuthenticated."""
         if self._configured and same_secret(key_hash, hash_secret(self._configured)):
             return Caller("HAKIKA_API_KEY", self._mode)
-        row = await self._store.read(functools.partial(_find, key_hash))
+        row = await self._store.glance(functools.partial(_find, key_hash))
         if row is None:
             raise NotAuthenticated("That key is not known, or was revoked.")
         return Caller(row.id, row.mode)
@@ -79,7 +79,7 @@ class Gate:
         if not named or request.method not in {"GET", "HEAD"}:
             raise ClientSecretRefused(f"{request.method} {request.url.path} is not open to a client_secret.")
         payment_id = named[1]
-        row = await self._store.read(lambda tx: find_payment(tx, payment_id))
+        row = await self._store.glance(lambda tx: find_payment(tx, payment_id))
         if row is None or not same_secret(secret, row.client_secret):
             raise NotFound("There is no such payment, or the client_secret is another's.")
         if row.final_at_ms and request.app.state.clock() - row.final_at_ms > SECRET_LIVES_MS:

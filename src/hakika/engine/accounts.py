@@ -314,7 +314,7 @@ class StoredTokens:
 
     async def read(self, account_id: str) -> Token | None:
         """See TokenVault.read."""
-        row = await self._store.read(lambda tx: read_token(tx, account_id))
+        row = await self._store.glance(lambda tx: read_token(tx, account_id))
         if row is None or row.secret is None:
             return None
         return Token(self._vault.open(row.secret).decode(), row.expires_at_ms)

@@ -141,7 +141,7 @@ class Cashier:
 
     async def read(self, payment_id: str) -> PaymentRow:
         """Return the payment. Raises NotFound."""
-        row = await self._store.read(lambda tx: find_payment(tx, payment_id))
+        row = await self._store.glance(lambda tx: find_payment(tx, payment_id))
         if row is None:
             raise NotFound(f"There is no payment {payment_id!r}.")
         return row

@@ -163,7 +163,7 @@ class Checkouts:
 
     async def read(self, checkout_id: str) -> Seen:
         """The checkout and its latest attempt. Raises NotFound."""
-        return await self._store.read(partial(self._see, checkout_id))
+        return await self._store.glance(partial(self._see, checkout_id))
 
     def _see(self, checkout_id: str, tx: Transaction) -> Seen:
         row = store.find_checkout(tx, checkout_id)

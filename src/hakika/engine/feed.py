@@ -135,7 +135,7 @@ class Feed:
 
     async def head(self) -> Head:
         """The end of the log, and the name of its database. Raises StoreUnavailable."""
-        head = await self._store.read(read_head)
+        head = await self._store.glance(read_head)
         if not self._followed():
             self.number = max(self.number, head.number)
         return head

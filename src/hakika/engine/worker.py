@@ -38,6 +38,8 @@ ACTING_AT_ONCE = 128
 TAKEN_AT_ONCE = 64
 LOOK_AGAIN_AFTER_MS = SECOND_MS  # for what other nodes made due
 HEALTH_AGAIN_AFTER_MS = 2 * SECOND_MS
+WAITS = "waits"
+"""What came of acting where nothing was done, and the payment is due again at once."""
 
 
 class Worker:
@@ -128,7 +130,7 @@ class Worker:
             log.warning("acting_waits", payment=row.id, error=error.detail)
             if row.stage == "queued":
                 await self._free(row)
-            return "waits"
+            return WAITS
         finally:
             self._under_way.discard(row.id)
 
@@ -138,7 +140,7 @@ class Worker:
             await self._store.write(lambda tx: free_queued(tx, row.id, self._clock()))
 
     async def _until_next(self) -> int:
-        due_at_ms = await self._store.read(next_due_at)
+        due_at_ms = await self._store.glance(next_due_at)
         if due_at_ms is None:
             return LOOK_AGAIN_AFTER_MS
         # What is due and was not granted waits for the budget, a tenth of a second at a time.
@@ -166,7 +168,7 @@ class Worker:
         self._misplaced = bool(misplaced)
 
     async def _claim(self) -> list[PaymentRow]:
-        if not await self._store.read(lambda tx: accounts_due(tx, self._clock())):
+        if not await self._store.glance(lambda tx: accounts_due(tx, self._clock())):
             return []
         return await self._store.write(self._take)
 
@@ -207,7 +209,11 @@ class Worker:
             self._wake.set()
 
     def _done(self, task: asyncio.Task[str]) -> None:
+        was_full = len(self._acting) >= ACTING_AT_ONCE
         self._acting.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("acting_failed", exc_info=task.exception())
-        self._wake.set()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("acting_failed", exc_info=error)
+        # What it recorded, `_notice` has seen. Looking again after each of them would be most of what a busy one does.
+        if was_full or self._retired or task.cancelled() or error is not None or task.result() == WAITS:
+            self._wake.set()

@@ -32,6 +32,9 @@ class Store(Protocol):
     async def read(self, job: Callable[[Transaction], T]) -> T:
         """Run a job that only reads."""
 
+    async def glance(self, job: Callable[[Transaction], T]) -> T:
+        """Run a job that only reads a few rows, each found by an index: in the quickest way that there is."""
+
     async def write(self, job: Callable[[Transaction], T]) -> T:
         """Run a job in one transaction; all of it holds, or nothing."""
 

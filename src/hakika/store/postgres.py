@@ -195,6 +195,10 @@ class PostgresStore:
         """Run `job` in a thread."""
         return await self._run(self.read_now, job)
 
+    async def glance(self, job: Callable[[Transaction], T]) -> T:
+        """As `read`: every statement waits for the network."""
+        return await self._run(self.read_now, job)
+
     async def write(self, job: Callable[[Transaction], T]) -> T:
         """Run `job` in a thread, in a transaction; answered when it is durable."""
         return await self._run(self.write_now, job)
