@@ -19,16 +19,30 @@ async def while_listened(request: Request, job: Coroutine[Any, Any, _T]) -> _T |
 
 
 async def while_received(receive: Receive, job: Coroutine[Any, Any, _T]) -> _T | None:
-    """The same, without a request."""
-    waiting = asyncio.create_task(job)
+    """The same, without a request.
+
+    The job runs in the caller's own task: what ends it is answered at once, not after tasks have told each other.
+    """
+    task, gone, over = asyncio.current_task(), False, False
+    assert task is not None
+
+    def leave(_: object) -> None:
+        nonlocal gone
+        gone = not over  # it may be on its way here already when the job ends
+        if gone:
+            task.cancel()
+
     leaving = asyncio.create_task(see_off(receive))
+    leaving.add_done_callback(leave)
     try:
-        await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
-        return waiting.result() if waiting.done() else None
+        return await job
+    except asyncio.CancelledError:
+        if gone and task.uncancel() == 0:
+            return None
+        raise  # somebody else cancelled as well
     finally:
-        waiting.cancel()
+        over = True
         leaving.cancel()
-        await asyncio.gather(waiting, leaving, return_exceptions=True)
 
 
 async def see_off(receive: Receive) -> None:
