@@ -7,25 +7,17 @@ import urllib.error
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, FrameLocator, Page, expect
 from standardwebhooks.webhooks import Webhook
 
 from hakika.demo.shop.app import STATIC
 from hakika.demo.shop.goods import GOODS, PRICES
 from hakika.demo.shop.hearing import Hearing
+from tests.browser import open_browser
 from tests.demo.running import Demo, fetch, running_demo
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-]
 DESKTOP, NARROW = (1280, 800), (360, 740)
 LARGEST_PAGE_BYTES = 30_000
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -131,10 +123,8 @@ def test_the_page_is_small() -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One browser for this file; each test has a profile of its own."""
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield launched
-        launched.close()
+    with open_browser() as opened:
+        yield opened
 
 
 class Shopping:

@@ -4,6 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from hakika.store.endpoints import EndpointRow
+from tests.engine.payers import AfricasTalking, Office, opening, talking
+from tests.engine.receiver import Post, Receiver, posting, receiving
 from tests.engine.till import HeldClock, ScriptedDaraja, Till
 
 
@@ -35,3 +38,37 @@ async def second_till(till: Till) -> AsyncIterator[Till]:
     node = await Till(till.url, till.clock, till.daraja, seed=2).open()
     yield node
     await node.close()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """A merchant's receiver."""
+    async with receiving() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def post(migrated_database_url: str, clock: HeldClock) -> AsyncIterator[Post]:
+    """Delivering, on each database."""
+    async with posting(migrated_database_url, clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def hook(post: Post, receiver: Receiver) -> EndpointRow:
+    """An endpoint that leads to the receiver."""
+    return (await post.add(f"http://127.0.0.1:{receiver.port}/hook"))[1]
+
+
+@pytest.fixture
+async def sms(anyio_backend: str) -> AsyncIterator[tuple[AfricasTalking, str]]:
+    """An Africa's Talking, and its URL."""
+    async with talking() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def office(till: Till, sms: tuple[AfricasTalking, str]) -> AsyncIterator[Office]:
+    """Messages to payers, on each database."""
+    async with opening(till, sms[1]) as opened:
+        yield opened

@@ -5,7 +5,6 @@ import base64
 import hashlib
 import hmac
 import ssl
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,26 +22,6 @@ from tests.engine.receiver import WITHIN_S, Post, Received, Receiver, posting, r
 from tests.engine.till import HeldClock
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    """A merchant's receiver."""
-    async with receiving() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def post(migrated_database_url: str, clock: HeldClock) -> AsyncIterator[Post]:
-    """Delivering, on each database."""
-    async with posting(migrated_database_url, clock) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def hook(post: Post, receiver: Receiver) -> EndpointRow:
-    """An endpoint that leads to the receiver."""
-    return (await post.add(f"http://127.0.0.1:{receiver.port}/hook"))[1]
 
 
 # ── what arrives ──────────────────────────────

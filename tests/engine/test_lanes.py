@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,31 +16,11 @@ from hakika.domain.schedule import DELIVERY_LEASE_MS, RETRY_DELIVERY_AFTER_MS, r
 from hakika.engine.clock import Clock
 from hakika.store.endpoints import EndpointRow
 from hakika.store.resending import Resend
-from tests.engine.receiver import Post, Received, Receiver, posting, receiving, spell
+from tests.engine.receiver import Post, Received, Receiver, posting, spell
 from tests.engine.till import HeldClock
 
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    """A merchant's receiver."""
-    async with receiving() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def post(migrated_database_url: str, clock: HeldClock) -> AsyncIterator[Post]:
-    """Delivering, on each database."""
-    async with posting(migrated_database_url, clock) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def hook(post: Post, receiver: Receiver) -> EndpointRow:
-    """An endpoint that leads to the receiver."""
-    return (await post.add(f"http://127.0.0.1:{receiver.port}/hook"))[1]
 
 
 async def fail_until_told(post: Post, receiver: Receiver) -> None:

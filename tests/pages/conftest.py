@@ -5,18 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
+from tests.browser import open_browser
 from tests.pages.shopfront import Shopfront
-
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +23,5 @@ def shopfront(tmp_path_factory: pytest.TempPathFactory, migrated_sqlite_file: Pa
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One browser for each file; each test has a profile of its own."""
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield launched
-        launched.close()
+    with open_browser() as opened:
+        yield opened
