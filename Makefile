@@ -11,11 +11,13 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench torture lock clean
+.PHONY: help install demo test check bench torture lock clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' Makefile | column -t -s '|' 2>/dev/null \
 		|| sed -n 's/^\([a-z]*\):.*## /  make \1: /p' Makefile
+
+install: .venv/installed ## install the server alone
 
 demo: .venv/installed ## install, then run server, simulator and shop on http://localhost:8000 (PORT=8000)
 	@exec $(BIN)/hakika demo --port $(PORT)

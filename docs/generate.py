@@ -13,11 +13,23 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from hakika.api.health import error_kinds
+from hakika.api.metric_families import FAMILIES
+from hakika.cli.examination import AREAS
 from hakika.cli.listing import Listed, list_commands
-from hakika.config import Settings
+from hakika.config import SAFARICOM_IPS, Settings
 from hakika.daraja.codes import ALL_CODES, RESULT_CODES, Code, look_up
+from hakika.doctor.check import Area, Check
+from hakika.doctor.document import anchor_of
+from hakika.doctor.going_live import STEPS
+from hakika.doctor.registry import CHECKS
+from hakika.domain import wording
 from hakika.domain.errors import HakikaError
 from hakika.domain.payment import CANCELLING, DECLINED, EXPIRING, KNOWN_FINAL, SUCCESS, TRANSITIONS, Status
+from hakika.engine.alerts.rule import Rule
+from hakika.engine.alerts.rulebook import RULES
+from hakika.engine.apprise_urls import SERVICES
+from hakika.engine.causes import BESIDE, QUIET, TROUBLES
+from hakika.engine.pains import PAINS, Cause
 from hakika.serving.settings import docs as setting_docs
 from hakika.serving.settings import names_of, show_value
 
@@ -102,6 +114,16 @@ def explain_settings() -> str:
     return _table(rows)
 
 
+def explain_metrics() -> str:
+    """Make the table of metrics: what each is, its labels, and whose it is."""
+    rows = [["metric", "kind", "labels", "whose", "what it is"]]
+    for name, family in FAMILIES.items():
+        labels = ", ".join(f"`{label}`" for label in family.labels) or "–"
+        whose = "all nodes" if family.everywhere else "this process"
+        rows.append([f"`{name}`", str(family.kind), labels, whose, family.text])
+    return _table(rows)
+
+
 def explain_commands() -> str:
     """Make a section for each command: what it does, its examples, its options."""
     return "\n\n".join(_explain_command(listed) for listed in list_commands())
@@ -128,6 +150,80 @@ def explain_errors() -> str:
             f"- The money: {kind.money}\n- What to do: {kind.cure}"
         )
     return "\n\n".join(sections)
+
+
+def tabulate_pains() -> str:
+    """Make the table of pains: how Hakika shows each, which checks look into it, and the cure."""
+    rows = [["#", "the pain", "how Hakika shows it", "look with", "the cure"]]
+    for cause in (*PAINS, *BESIDE):
+        checks = ", ".join(f"[`{check}`](checks.md#{anchor_of(check)})" for check in cause.checks) or "–"
+        title = f"[{cause.title}](#{cause.name})"
+        rows.append([str(cause.pain or "+"), title, cause.shown, checks, cause.cure])
+    return _table(rows)
+
+
+def explain_causes() -> str:
+    """Make a section for every cause: what it comes from, what it means for the money, what to do."""
+    return "\n\n".join(_explain_cause(cause) for cause in (*TROUBLES, *QUIET))
+
+
+def _explain_cause(cause: Cause) -> str:
+    lines = [f"- Shown by: {cause.shown}.", f"- Why: {cause.why}", f"- The money: {cause.money}"]
+    lines.append(f"- What to do: {cause.cure or 'What the code advises: [result-codes.md](result-codes.md).'}")
+    if cause.codes:
+        lines.append(f"- Codes: {', '.join(f'`{code}`' for code in cause.codes)}.")
+    if cause.checks:
+        lines.append(f"- Look with: `hakika doctor {' '.join(cause.checks)}`")
+    return "\n".join([f"### {cause.name}", "", f"**{cause.title}**", "", *lines])
+
+
+def tabulate_steps() -> str:
+    """Make the table of the steps to going live: what the doctor sees of each."""
+    rows = [["", "step", "what the doctor sees"]]
+    for number, step in enumerate(STEPS, 1):
+        seen = [f"[`{check}`](checks.md#{anchor_of(check)})" for check in step.checks]
+        seen += ["the rest is yours"] if seen and step.by_hand else []
+        rows.append([str(number), f"[{step.title}](#{step.name})", ", ".join(seen) or "nothing: it is yours"])
+    return _table(rows)
+
+
+def tabulate_fields() -> str:
+    """Make the table of the fields of messages' texts."""
+    return _table([["field", "is"], *([f"`{{{name}}}`", words] for name, words in wording.FIELDS.items())])
+
+
+def tabulate_texts() -> str:
+    """Make the table of the texts of messages as they are shipped."""
+    rows = [["type", "English", "Swahili"]]
+    rows += [[f"`{name}`", f"`{texts['en']}`", f"`{texts['sw']}`"] for name, texts in wording.SHIPPED.items()]
+    return _table(rows)
+
+
+def list_addresses() -> str:
+    """List the addresses that callbacks come from."""
+    return "\n".join(["```", *SAFARICOM_IPS.split(","), "```"])
+
+
+def explain_checks() -> str:
+    """Make a section for every check of the doctor, under its area."""
+    sections = []
+    for area in Area:
+        here = [check for check in CHECKS if check.area is area]
+        sections += [f"## {AREAS[area]}", *(_explain_check(check) for check in here)] if here else []
+    return "\n\n".join(sections)
+
+
+def _explain_check(check: Check) -> str:
+    looks = " ".join((sys.modules[check.look.__module__].__doc__ or "").split())
+    runs = f"`hakika doctor {check.name}`"
+    if check.live:
+        runs += ", which asks the running server: without one it is skipped"
+    if check.asked:
+        runs += "; otherwise only with `--callback`"
+    if check.going_live:
+        runs += "; otherwise only with `--going-live`"
+    lines = [f"- Looks: {looks}", f"- If not, the money: {check.meaning}", f"- What to do: {check.cure}"]
+    return "\n".join([f"### {check.name}", "", f"{check.title}.", "", *lines, f"- Run: {runs}."])
 
 
 def list_errors() -> str:
@@ -178,6 +274,29 @@ def status_of(code: str) -> Status:
     return Status.EXPIRED if code in EXPIRING else Status.FAILED
 
 
+def explain_rules() -> str:
+    """Make a section for each alert rule: what holds, what it means for the money, what to do, its thresholds."""
+    return "\n\n".join(_explain_rule(rule) for rule in RULES.values())
+
+
+def _explain_rule(rule: Rule) -> str:
+    rows = [["threshold", "shipped", "from", "to", "what it is"]]
+    for name, threshold in rule.thresholds.items():
+        bounds = [f"{number:,}" for number in (threshold.default, threshold.least, threshold.most)]
+        rows.append([f"`{name}`", *bounds, threshold.text])
+    about = f"one alert for each {rule.subjects}" if rule.subjects else "one alert"
+    told = [f"- The money: {rule.meaning}", f"- First: {rule.cure} See `{rule.hint}`."]
+    if rule.covered_by:
+        told.append(f"- Not said while these say it: {', '.join(f'`{name}`' for name in rule.covered_by)}.")
+    head = f"### `{rule.name}`\n\n{rule.title} ({rule.severity}; {about})."
+    return "\n\n".join([head, "\n".join(told), *([_table(rows)] if rule.thresholds else [])])
+
+
+def list_services() -> str:
+    """Make the table of services that tell people."""
+    return _table([["begins with", "is"], *([f"`{scheme}://`", what] for scheme, what in SERVICES.items())])
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "transitions": tabulate_transitions,
     "diagram": draw_transitions,
@@ -187,8 +306,18 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "other-codes": explain_others,
     "errors": explain_errors,
     "error-list": list_errors,
+    "checks": explain_checks,
+    "pains": tabulate_pains,
+    "causes": explain_causes,
+    "steps": tabulate_steps,
+    "addresses": list_addresses,
     "settings": explain_settings,
     "commands": explain_commands,
+    "message-fields": tabulate_fields,
+    "message-texts": tabulate_texts,
+    "metrics": explain_metrics,
+    "alert-rules": explain_rules,
+    "alert-services": list_services,
 }
 
 

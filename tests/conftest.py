@@ -1,7 +1,9 @@
 """What every test may ask for: a fresh database of each kind, an event loop, Hypothesis's profile; no skips in CI."""
 
+import contextlib
 import os
 import shutil
+import warnings
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -9,6 +11,12 @@ import pytest
 from hypothesis import settings
 
 from tests.postgres import Postgres, running_postgres
+
+# Apprise imports it, and Python 3.11 and 3.12 say of it that it will go: a warning, and so an error, in whichever test
+# is the first to load Apprise.
+with warnings.catch_warnings(), contextlib.suppress(ImportError):
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import imghdr  # noqa: F401
 
 IN_CI = os.environ.get("CI") == "true"
 

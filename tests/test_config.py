@@ -7,6 +7,7 @@ from sqlalchemy import create_engine
 
 from hakika.config import (
     NOWHERE,
+    TUNNELS,
     Environment,
     Settings,
     check_credentials,
@@ -101,6 +102,17 @@ def test_production_works_by_queries_alone_when_told(monkeypatch: pytest.MonkeyP
     assert read_settings().callback_origin() == NOWHERE
 
 
+def test_a_tunnel_goes_before_the_fixed_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A URL is taken without its path; a program's address only the running server knows; neither is a stale one."""
+    given(monkeypatch, **LIVE, HAKIKA_TUNNEL="https://shop.example.co.ke/api/payments/mpesa/callback")
+    assert read_settings().callback_origin() == "https://shop.example.co.ke"
+    for name in TUNNELS:
+        given(monkeypatch, HAKIKA_TUNNEL=name, CALLBACK_BASE_URL="")
+        assert read_settings().callback_origin("http://127.0.0.1:8000") == NOWHERE
+    given(monkeypatch, MPESA_ENVIRONMENT="simulator", HAKIKA_TUNNEL="http://127.0.0.1:9000")
+    assert read_settings().callback_origin("http://127.0.0.1:8000") == "http://127.0.0.1:9000"
+
+
 BROKEN: dict[str, tuple[dict[str, str | None], str, str]] = {
     "sandbox passkey in production": ({**LIVE, "MPESA_PASSKEY": PUBLIC_PASSKEY}, "MPESA_PASSKEY", "sandbox"),
     "sandbox shortcode in production": ({**LIVE, "MPESA_SHORTCODE": "174379"}, "MPESA_SHORTCODE", "sandbox"),
@@ -151,6 +163,15 @@ BROKEN: dict[str, tuple[dict[str, str | None], str, str]] = {
     "an unknown environment": ({"MPESA_ENVIRONMENT": "prod"}, "MPESA_ENVIRONMENT", "production"),
     "fast time on real money": ({**LIVE, "HAKIKA_CLOCK_SPEED": "10"}, "HAKIKA_CLOCK_SPEED", "simulator"),
     "a number that is none": ({"HAKIKA_CALLS_PER_MINUTE": "many"}, "HAKIKA_CALLS_PER_MINUTE", "number"),
+    "a tunnel that nobody knows": ({"HAKIKA_TUNNEL": "localtunnel"}, "HAKIKA_TUNNEL", "auto, ngrok, cloudflared"),
+    "a tunnel to this machine": ({"HAKIKA_TUNNEL": "https://localhost:8000"}, "HAKIKA_TUNNEL", "public https"),
+    "a tunnel that speaks http": ({"HAKIKA_TUNNEL": "http://pay.example.co.ke"}, "HAKIKA_TUNNEL", "public https"),
+    "a tunnel in production that speaks http": (
+        {**LIVE, "HAKIKA_TUNNEL": "http://pay.example.co.ke"},
+        "HAKIKA_TUNNEL",
+        "public https",
+    ),
+    "a tunnel's own server that is no place": ({"HAKIKA_TUNNEL_API": "4040"}, "HAKIKA_TUNNEL_API", "pattern"),
     "an unknown log level": ({"HAKIKA_LOG_LEVEL": "loud"}, "HAKIKA_LOG_LEVEL", "loud"),
 }
 

@@ -4,7 +4,6 @@ The names that M-Pesa integrations use already (`MPESA_CONSUMER_KEY` …) work u
 Every rule that a combination of settings can break is checked before the server starts, and says its cure.
 """
 
-import ipaddress
 import os
 import re
 import tomllib
@@ -26,6 +25,7 @@ from pydantic_settings import (
 
 from hakika.domain.errors import SettingError
 from hakika.domain.sandbox import find_public
+from hakika.hosts import is_loopback, is_network, is_public
 
 DOTENV, TOML = ".env", "hakika.toml"
 SIMULATOR_URL = "http://127.0.0.1:8790"
@@ -41,8 +41,8 @@ SAFARICOM_IPS = (
 
 _ORIGIN = r"https?://[^\s/?#@*]+"
 _SHORTCODE = re.compile(r"[0-9]{5,8}")
-_NOT_PUBLIC = ("localhost", "local", "internal", "lan", "home", "intranet")
-"""Names that no public DNS gives to anybody."""
+TUNNELS = ("auto", "ngrok", "cloudflared")
+"""What finds out the public address by itself, besides an address that is given."""
 
 _HOSTS = {
     "simulator": SIMULATOR_URL,
@@ -86,6 +86,10 @@ class Settings(BaseSettings):
     """Overrides Daraja's host: https, or http on loopback."""
     callback_base_url: str = Field("", validation_alias=_named("CALLBACK_BASE_URL", "MPESA_CALLBACK_URL"))
     """The public https origin under which this server is reached; a path in it is not used."""
+    tunnel: str = Field("", validation_alias=_named("HAKIKA_TUNNEL"))
+    """`auto`, `ngrok`, `cloudflared` or a URL: the public address is asked for at each push (docs/tunnels.md)."""
+    tunnel_api: str = Field("", pattern=r"^([^\s/@]+:[0-9]{1,5})?$", validation_alias=_named("HAKIKA_TUNNEL_API"))
+    """Where a running tunnel can be asked, if not as usual: ngrok's web_addr, cloudflared's --metrics."""
     allowed_ips: Annotated[tuple[str, ...], NoDecode] = Field(
         tuple(SAFARICOM_IPS.split(",")), validation_alias=_named("MPESA_ALLOWED_IPS")
     )
@@ -106,6 +110,8 @@ class Settings(BaseSettings):
         (), validation_alias=_named("HAKIKA_WEBHOOK_ALLOW_PRIVATE")
     )
     """Networks and hosts that webhooks may go to though they are not public; `1` is all of them."""
+    messages_kept_days: int = Field(90, ge=1, le=3_650, validation_alias=_named("HAKIKA_MESSAGES_KEPT_DAYS"))
+    """How long the texts of messages to payers are kept: they name people (docs/messages.md)."""
     display_name: str = Field("", max_length=64, validation_alias=_named("HAKIKA_DISPLAY_NAME"))
     """What payers read on the checkout page as the business's name."""
     return_hosts: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias=_named("HAKIKA_RETURN_HOSTS"))
@@ -134,6 +140,10 @@ class Settings(BaseSettings):
     """`pretty` or `json`."""
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", validation_alias=_named("HAKIKA_LOG_LEVEL"))
     """`debug`, `info`, `warning` or `error`."""
+    log_file: Path | None = Field(None, validation_alias=_named("HAKIKA_LOG_FILE"))
+    """A file that the log goes to as well; it may be rotated at any time (docs/running.md)."""
+    metrics_from: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias=_named("HAKIKA_METRICS_FROM"))
+    """Addresses or networks that may read /metrics without an API key; this machine always may (docs/metrics.md)."""
     clock_speed: float = Field(1.0, gt=0, le=1000, validation_alias=_named("HAKIKA_CLOCK_SPEED"))
     """How fast time passes, for demonstrations on the simulator."""
     clock_anchor_ms: int | None = Field(None, validation_alias=_named("HAKIKA_CLOCK_ANCHOR_MS"))
@@ -142,7 +152,8 @@ class Settings(BaseSettings):
     """Read because hosts set it: `hakika serve` is one process, and says how to run more. SQLite allows one."""
 
     @field_validator(
-        "allowed_ips", "trusted_proxies", "cors_origins", "return_hosts", "webhook_allow_private", mode="before"
+        *("allowed_ips", "trusted_proxies", "cors_origins", "return_hosts", "webhook_allow_private", "metrics_from"),
+        mode="before",
     )
     @classmethod
     def _split(cls, value: object) -> object:
@@ -179,8 +190,11 @@ class Settings(BaseSettings):
 
     def callback_origin(self, own_origin: str = "") -> str:
         """The origin of callback URLs. `own_origin` is where this server listens, which the simulator reaches."""
-        if self.callback_base_url:
-            parts = urlsplit(self.callback_base_url)
+        if self.tunnel in TUNNELS:
+            return NOWHERE  # who runs the tunnel knows better
+        given = self.tunnel or self.callback_base_url
+        if given:
+            parts = urlsplit(given)
             if parts.scheme == "https" or self.environment is Environment.SIMULATOR:
                 return f"{parts.scheme}://{parts.netloc}"
         return own_origin if own_origin and self.environment is Environment.SIMULATOR else NOWHERE
@@ -257,6 +271,7 @@ def check_settings(settings: Settings) -> None:
     _check_shortcodes(settings)
     _check_webhook_hosts(settings)
     _check_origins(settings)
+    _check_tunnel(settings)
     if settings.callback_base_url:
         _split("callback_base_url", settings)
     if settings.is_sqlite and settings.web_concurrency > 1:
@@ -289,7 +304,7 @@ def check_credentials(settings: Settings) -> None:
 
 def _check_base_url(settings: Settings) -> None:
     parts = _split("base_url", settings) if settings.base_url else urlsplit(settings.daraja_url)
-    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         return
     raise SettingError(
         "MPESA_BASE_URL", "credentials go there: it must be https, or http on loopback.", "Correct or remove it."
@@ -317,27 +332,22 @@ def _check_addresses(settings: Settings) -> None:
     for name, values in (
         ("MPESA_ALLOWED_IPS", settings.allowed_ips),
         ("HAKIKA_TRUSTED_PROXIES", settings.trusted_proxies),
+        ("HAKIKA_METRICS_FROM", settings.metrics_from),
     ):
         for value in values:
-            try:
-                ipaddress.ip_network(value, strict=False)
-            except ValueError:
-                raise SettingError(
-                    name, f"{value!r} is no address or network.", "Write them with commas between."
-                ) from None
+            if not is_network(value):
+                raise SettingError(name, f"{value!r} is no address or network.", "Write them with commas between.")
 
 
 def _check_webhook_hosts(settings: Settings) -> None:
     for value in settings.webhook_allow_private:
-        if "/" in value or ":" in value or value.replace(".", "").isdigit():
-            try:
-                ipaddress.ip_network("::" if value in {"0", "1"} else value, strict=False)
-            except ValueError:
-                raise SettingError(
-                    "HAKIKA_WEBHOOK_ALLOW_PRIVATE",
-                    f"{value!r} is no network and no host.",
-                    "Write networks (10.0.0.0/8) and hosts with commas between, or 1.",
-                ) from None
+        looks_like_one = "/" in value or ":" in value or value.replace(".", "").isdigit()
+        if looks_like_one and value not in {"0", "1"} and not is_network(value):
+            raise SettingError(
+                "HAKIKA_WEBHOOK_ALLOW_PRIVATE",
+                f"{value!r} is no network and no host.",
+                "Write networks (10.0.0.0/8) and hosts with commas between, or 1.",
+            )
 
 
 def _check_origins(settings: Settings) -> None:
@@ -361,10 +371,10 @@ def _check_production(settings: Settings) -> None:
             "it is the public sandbox's, and this is production.",
             "Set your own, from Safaricom's go-live mail.",
         )
-    if settings.no_public_url and not settings.callback_base_url:
+    if settings.tunnel or (settings.no_public_url and not settings.callback_base_url):
         return
     parts = _split("callback_base_url", settings)
-    if parts.scheme != "https" or not _is_public(parts.hostname or ""):
+    if parts.scheme != "https" or not is_public(parts.hostname or ""):
         raise SettingError(
             find_name("callback_base_url"),
             "Safaricom posts results only to a public https address.",
@@ -372,19 +382,14 @@ def _check_production(settings: Settings) -> None:
         )
 
 
-def _is_public(host: str) -> bool:
-    """Whether the internet could reach a host of that name: an address of nobody's own, or a name with a domain."""
-    try:
-        return ipaddress.ip_address(host).is_global
-    except ValueError:
-        name, dot, last = host.rstrip(".").rpartition(".")
-        return bool(name and dot) and last not in _NOT_PUBLIC and not last.isdigit()  # 127.1 is an address too
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _check_tunnel(settings: Settings) -> None:
+    if settings.tunnel in {"", *TUNNELS}:
+        return
+    parts, simulated = _split("tunnel", settings), settings.environment is Environment.SIMULATOR
+    if parts.hostname and (simulated or (parts.scheme == "https" and is_public(parts.hostname))):
+        return
+    raise SettingError(
+        "HAKIKA_TUNNEL",
+        f"{settings.tunnel!r} is neither auto, ngrok, cloudflared nor a public https address.",
+        "Write one of these, like https://pay.your.domain, or leave it out: queries then do the work.",
+    )

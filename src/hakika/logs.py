@@ -1,10 +1,14 @@
 """Logs: structured, one line a thing, with phones, tokens and keys masked whatever the line says."""
 
 import logging
+import os
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
-from typing import Any
+import time
+from collections.abc import Mapping, MutableMapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any, TextIO
 
 import msgspec
 import structlog
@@ -15,17 +19,23 @@ _SECRETS = re.compile(r"(?i)(authorization|password|passkey|secret|token|api_?ke
 _NAMED_SECRET = re.compile(
     r"""(?i)([\w-]*(?:authorization|password|passkey|secret|token|api_?key)["']?\s*[=:]\s*b?)("[^"]*"|'[^']*'|[^\s,;)}\]&]+)"""
 )
-_OWN_ID = re.compile(r"(?:pay|evt|chk|lnk|acc|end|qry|opr)_[0-9a-z]{26}(?::[a-z_.]+)?")
+_OWN_ID = re.compile(r"(?:pay|evt|chk|lnk|acc|end|qry|opr|msg|mch|out|alr)_[0-9a-z]{26}(?::[a-z_.]+)?")
 _OWN_IDS = re.compile(rf"(?:{_OWN_ID.pattern} )+")
+_PROMPT = re.compile(r"(ws_CO_[0-9]{15,}?)[0-9]{3}([0-9]{3})(?![0-9])")  # its end is the payer's phone (daraja.md §1)
 _LONG_HEX = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{32,}(?![0-9A-Za-z])")
 _BEARER = re.compile(r"(?i)\b(bearer|basic) [\w.~+/=-]+|\b(hk|pcs)_(?:test_|live_)?[0-9a-z]{16,}")
 
 
-def configure_logs(log_format: str, level: str) -> None:
-    """Set up logging for a program: `pretty` for people or `json` for machines, on standard error."""
-    renderer: Any = structlog.processors.JSONRenderer(serializer=_encode)
-    if log_format == "pretty":
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=24)
+LOOK_AGAIN_AFTER_S = 1.0
+"""How long lines may go into a log file that was moved away."""
+
+
+def configure_logs(log_format: str, level: str, file: Path | None = None) -> None:
+    """Set up logging for a program: `pretty` for people or `json` for machines, on standard error.
+
+    `file`: there as well. Raises OSError where it cannot be written.
+    """
+    output: Any = Both(sys.stderr, LogFile(file)) if file else sys.stderr
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
@@ -35,15 +45,110 @@ def configure_logs(log_format: str, level: str) -> None:
             shorten_outages,
             structlog.processors.format_exc_info,  # plain, in both formats: a pretty one shows every variable
             mask_secrets,
-            renderer,
+            Renderer(log_format, colors=file is None and sys.stderr.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(output),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(output)
     handler.setFormatter(_MaskingFormatter("%(levelname)s %(message)s"))
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler])
+
+
+class Renderer:
+    """Writes a line out; or many at once, which come as `story` with nothing in them that would have to be masked."""
+
+    def __init__(self, log_format: str, *, colors: bool) -> None:
+        self._for_people = log_format == "pretty"
+        self._colors = colors
+        self._line: Any = structlog.processors.JSONRenderer(serializer=_encode)
+        if self._for_people:
+            self._line = structlog.dev.ConsoleRenderer(colors=colors, pad_event_to=24)
+
+    def __call__(self, logger: Any, name: str, line: MutableMapping[str, Any]) -> Any:
+        """Structlog's last processor. → the text."""
+        story = line.get("story")
+        if story is None:
+            return self._line(logger, name, line)
+        head = {"timestamp": line["timestamp"], "level": line["level"]}
+        if self._colors:
+            return "\n".join(self._line(logger, name, {**head, **msgspec.to_builtins(part)}) for part in story)
+        return _write_for_people(story, head) if self._for_people else _write_for_machines(story, head)
+
+
+def _write_for_machines(story: Sequence[Any], head: Mapping[str, str]) -> str:
+    begun = _ENCODE(head)[:-1] + b","
+    return b"\n".join([begun + _ENCODE(part)[1:] for part in story]).decode()
+
+
+def _write_for_people(story: Sequence[Any], head: Mapping[str, str]) -> str:
+    begun, lines = f"{head['timestamp']} [{head['level']:<9}] ", []
+    for part in story:
+        fields = msgspec.to_builtins(part)
+        event = fields.pop("event")
+        said = " ".join([f"{key}={value if str(value).isalnum() else repr(value)}" for key, value in fields.items()])
+        lines.append(f"{begun}{event:<24} {said}")
+    return "\n".join(lines)
+
+
+class Both:
+    """Writes to two places."""
+
+    def __init__(self, one: TextIO, other: "LogFile") -> None:
+        self._one, self._other = one, other
+
+    def write(self, text: str) -> None:
+        """Write to both."""
+        self._other.write(text)
+        self._one.write(text)
+
+    def flush(self) -> None:
+        """Flush what is kept back: the file keeps nothing."""
+        self._one.flush()
+
+
+class LogFile:
+    """A file that others may rotate: moved or deleted, it is opened anew within a second, without any signal.
+
+    Its user alone may read it. A full disk loses lines, never a request.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError."""
+        self._path, self._writing = path, Lock()
+        self._opened = self._open()
+        self._look_at_s = time.monotonic() + LOOK_AGAIN_AFTER_S
+
+    def write(self, text: str) -> None:
+        """Append. Never raises."""
+        with self._writing:
+            if time.monotonic() >= self._look_at_s:
+                self.look()
+            try:
+                os.write(self._opened, text.encode("utf-8", "backslashreplace"))
+            except OSError:
+                self._look_at_s = 0.0  # it may be a disk that is gone: look before the next line
+
+    def look(self) -> None:
+        """Open it anew if it is no longer the one that we have open."""
+        self._look_at_s = time.monotonic() + LOOK_AGAIN_AFTER_S
+        try:
+            ours, there = os.fstat(self._opened), self._path.stat()
+            moved = (ours.st_dev, ours.st_ino) != (there.st_dev, there.st_ino)
+        except OSError:
+            moved = True
+        if moved:
+            try:
+                fresh = self._open()
+            except OSError:
+                return  # what we have open is better than nothing
+            os.close(self._opened)
+            self._opened = fresh
+
+    def _open(self) -> int:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 class _MaskingFormatter(logging.Formatter):
@@ -65,6 +170,8 @@ def shorten_outages(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableM
 
 def mask_secrets(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Mask what must not be in a log: structlog's processor."""
+    if "story" in line:
+        return line  # made so that nothing in it needs a mask: see `engine.story`
     for key, value in line.items():
         line[key] = "…" if _SECRETS.search(key) else _mask(value)
     return line
@@ -88,9 +195,14 @@ def mask_text(text: str) -> str:
         return text  # nothing in it is secret, and there is one for each callback
     # Phones last: a token may have ten digits that look like one, and would then be left half shown.
     masked = _CALLBACK_TOKEN.sub("/c/…", text)
+    if "ws_CO_" in masked:
+        masked = _PROMPT.sub(r"\1***\2", masked)
     masked = _NAMED_SECRET.sub(r"\1…", _BEARER.sub("…", masked))
     masked = _LONG_HEX.sub("…", masked)
     return _PHONE.sub(r"254\1***\2", masked)
+
+
+_ENCODE = msgspec.json.Encoder().encode
 
 
 def _encode(line: MutableMapping[str, Any], **_: Any) -> str:

@@ -2,25 +2,32 @@
 
 import asyncio
 import contextlib
+import functools
 import gc
+import os
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from fastapi import FastAPI
+from starlette.datastructures import State
 
 from hakika.api.access import Gate
 from hakika.api.app import create_app, with_callbacks
 from hakika.api.callbacks import AddressBook, Asgi
 from hakika.api.door import Door
+from hakika.api.metrics import Readers, Sources
 from hakika.api.pages.sessions import Sessions
 from hakika.api.pages.turnstile import Turnstile
-from hakika.config import Environment, Settings, check_credentials, daraja_urls
+from hakika.config import NOWHERE, TUNNELS, Environment, Settings, check_credentials, daraja_urls
 from hakika.daraja.client import open_client
+from hakika.doctor.ground import Ground
+from hakika.doctor.measures import build_measures
 from hakika.domain.errors import StoreUnavailable
 from hakika.engine.accounts import OWN, Accounts, Credentials, NewAccount, StoredTokens
 from hakika.engine.addresses import AddressRule, read_rule
+from hakika.engine.alerts.lookout import Lookout, Measures
 from hakika.engine.awaited import Awaited
 from hakika.engine.budgets import Budgets
 from hakika.engine.cashier import Cashier
@@ -31,16 +38,23 @@ from hakika.engine.deliver import Deliverer
 from hakika.engine.desk import Desk
 from hakika.engine.endpoints import Endpoints
 from hakika.engine.feed import Feed
+from hakika.engine.gauges import Gauging
 from hakika.engine.health import CallbackHealth
 from hakika.engine.ids import Entropy, system_entropy
 from hakika.engine.ledger import Ledger
+from hakika.engine.lingering import Lingering
+from hakika.engine.messaging import Messaging
+from hakika.engine.nonces import Nonces
 from hakika.engine.notices import Notices
+from hakika.engine.notifier import Notifier, open_notifier
 from hakika.engine.outbound import Sender, open_sender
 from hakika.engine.outbox import Outbox
 from hakika.engine.probe import Probe
 from hakika.engine.prompting import Prompting
 from hakika.engine.representation import mode_of
 from hakika.engine.stopping import WITHIN_MS, Stopping
+from hakika.engine.trial import Trials
+from hakika.engine.tunnel import CallbackOrigin, Tunnel
 from hakika.engine.vault import Vault, find_key
 from hakika.engine.worker import Worker
 from hakika.store.keys import forget_idempotency_keys
@@ -53,6 +67,7 @@ log = structlog.get_logger("hakika")
 
 HOUSEKEEPING_EVERY_MS = 60_000
 DRAIN_EVERY_MS = CHECKOUTS_EVERY_MS = 1_000
+LOOPBACK = ("127.0.0.0/8", "::1")
 DAY_MS = 24 * 60 * 60 * 1000
 GC_THRESHOLD = 50_000  # the hot path makes no cycles: with the usual 700 a collection doubled the p99
 
@@ -77,24 +92,33 @@ class House:
     outbox: Outbox
     checkouts: Checkouts
     vault: Vault
+    messaging: Messaging
 
-    def hire_deliverer(self, sender: Sender) -> Deliverer:
+    def hire_deliverer(self, sender: Sender, notifier: Notifier | None = None) -> Deliverer:
         """Give the house somebody who delivers."""
         notices = self.ledger.notices
-        deliverer = Deliverer(self.store, self.endpoints, sender, self.clock, self.entropy, notices.tell_events)
+        deliverer = Deliverer(
+            self.store, self.endpoints, sender, self.clock, self.entropy, notices.tell_events, notifier
+        )
+        deliverer.on_sent.append(self.ledger.tally.take_sent)
         notices.listen_events(deliverer.notice)
         self.outbox.on_owed(deliverer.notice)
         return deliverer
 
-    def hire(self, daraja: Daraja, own_origin: str) -> tuple[Cashier, Worker]:
-        """Give the house a Daraja. → the cashier and the worker."""
-        origin = self.settings.callback_origin(own_origin)
+    def hire_lookout(self, measures: Measures) -> Lookout:
+        """Give the house somebody who looks out for what an operator must know."""
+        return Lookout(self.store, self.ledger.notices, self.clock, self.entropy, measures)
+
+    def hire(self, daraja: Daraja, own_origin: str, ask: CallbackOrigin | None = None) -> tuple[Cashier, Worker]:
+        """Give the house a Daraja. → the cashier and the worker. `ask`: the callbacks' origin, where it can change."""
+        fixed = self.settings.callback_origin(own_origin)
+        ask = ask or (lambda: fixed)
         collector = Collector(
             self.ledger,
             self.accounts,
             daraja,
             self.budgets,
-            lambda token: f"{origin}/c/{token}",
+            lambda token: f"{ask()}/c/{token}",
             self.clock,
             self.entropy,
         )
@@ -114,6 +138,7 @@ def build_house(settings: Settings, clock: Clock | None = None, entropy: Entropy
     accounts = Accounts(store, vault, clock, entropy)
     health = CallbackHealth(clock)
     ledger = Ledger(store, clock, entropy, health, Notices())
+    ledger.is_trial = Trials(Nonces(vault, clock)).knows
     desk = Desk(ledger, settings.data_dir / "callbacks.spool", clock)
     tokens = StoredTokens(store, vault, clock)
     budgets = Budgets(store, accounts, clock)
@@ -125,6 +150,7 @@ def build_house(settings: Settings, clock: Clock | None = None, entropy: Entropy
     return House(
         *(settings, clock, store, accounts, tokens, ledger, health, budgets, desk, entropy),
         *(feed, rule, endpoints, outbox, checkouts, vault),
+        Messaging(store, vault, accounts, clock, entropy),
     )
 
 
@@ -150,47 +176,96 @@ def sync_default_account(house: House, tx: Transaction) -> None:
     accounts.load(tx)
 
 
+def follow_tunnel(house: House, tunnel: Tunnel | None, own_origin: str) -> CallbackOrigin:
+    """Let everybody know who must, when the public address changes. → the callbacks' origin, to be asked each time."""
+    settings = house.settings
+    if tunnel is None:
+        house.ledger.public_url, fixed = settings.public_origin(own_origin), settings.callback_origin(own_origin)
+        return lambda: fixed
+
+    def follow() -> None:
+        house.ledger.public_url = settings.public_url.rstrip("/") or tunnel.origin or own_origin
+
+    follow()
+    tunnel.listen(follow)
+    house.health.watch(lambda: tunnel.open_since_ms)
+    return lambda: tunnel.origin or NOWHERE
+
+
 def build_server(
-    settings: Settings, own_origin: str = "", local_key: str = "", stopping: Stopping | None = None
+    settings: Settings,
+    own_origin: str = "",
+    local_key: str = "",
+    stopping: Stopping | None = None,
+    tunnel: Tunnel | None = None,
 ) -> Asgi:
     """The server as an ASGI application. Raises SettingError.
 
     `own_origin`: where it listens, for callbacks from the simulator; `local_key`: for programs on this machine;
-    `stopping`: set before the application is shut down, so that nobody waits longer than needed.
+    `stopping`: set before the application is shut down, so that nobody waits longer than needed; `tunnel`: where the
+    public address can change, what is known of it; it is kept while the server runs, and its clock is the server's.
     """
     stopping = stopping or Stopping()
-    house = build_house(settings)
+    house = build_house(settings, tunnel.clock if tunnel else None)
     house.store.write_now(lambda tx: sync_default_account(house, tx))
+    origin = follow_tunnel(house, tunnel, own_origin)
 
     @contextlib.asynccontextmanager
     async def live(app: FastAPI) -> AsyncIterator[None]:
-        async with open_client(house.clock, house.tokens) as daraja, open_sender(house.rule) as sender:
+        async with (
+            open_client(house.clock, house.tokens) as daraja,
+            open_sender(house.rule) as sender,
+            open_notifier(house.rule) as notifier,
+        ):
             house.ledger.know_shortcodes(house.accounts.shortcodes)
-            app.state.cashier, app.state.worker = house.hire(daraja, own_origin)
-            app.state.prompting = Prompting(house.store, house.ledger, app.state.cashier, house.clock)
-            app.state.deliverer = house.hire_deliverer(sender)
+            app.state.cashier, app.state.worker = house.hire(daraja, own_origin, origin)
+            others = hire_others(house, app.state, sender, notifier)
+            kept = (tunnel.keep(),) if tunnel else ()
             gc.collect()
             gc.freeze()
             gc.set_threshold(GC_THRESHOLD)
-            others = (app.state.deliverer.run(), keep_checkouts(house, app.state.prompting))
-            async with at_work(house, app.state.worker, stopping, *others):
+            async with at_work(house, app.state.worker, stopping, *others, *kept):
                 yield
 
     app = create_app(live)
-    state = app.state
-    state.mode = mode_of(settings.environment)
-    state.gate = Gate(house.store, settings.api_key, mode_of(settings.environment), local_key)
+    app.state.callback_origin, app.state.tunnel = origin, tunnel
+    furnish(app.state, house, local_key)
+    return with_callbacks(app, read_addresses(settings))
+
+
+def hire_others(house: House, state: Any, sender: Sender, notifier: Notifier) -> tuple[Coroutine[Any, Any, None], ...]:
+    """Give the house all who work beside the worker. → what each of them does, for ever."""
+    state.prompting = Prompting(house.store, house.ledger, state.cashier, house.clock)
+    state.deliverer = house.hire_deliverer(sender, notifier)
+    state.lookout = house.hire_lookout(build_measures(state.lay_ground))
+    state.postman = house.messaging.hire(sender, house.rule, house.ledger.notices)
+    return (
+        state.deliverer.run(),
+        keep_checkouts(house, state.prompting),
+        state.lookout.run(),
+        state.postman.run(),
+    )
+
+
+def furnish(state: Any, house: House, local_key: str) -> None:
+    """Put what requests need where the routes find it."""
+    settings, mode = house.settings, mode_of(house.settings.environment)
+    state.mode, state.gate = mode, Gate(house.store, settings.api_key, mode, local_key)
     state.accounts, state.ledger = house.accounts, house.ledger
     state.desk, state.clock, state.daraja_urls = house.desk, house.clock, daraja_urls(settings)
     state.endpoints, state.outbox = house.endpoints, house.outbox
+    state.channels, state.opt_outs = house.messaging.channels, house.messaging.opt_outs
     state.sessions = Sessions(house.vault, state.gate, house.clock)
-    state.return_after_ms = int(settings.return_after_s * 1000)
-    house.ledger.public_url, state.checkouts = settings.public_origin(own_origin), house.checkouts
+    state.nonces = Nonces(house.vault, house.clock)
+    state.checkouts, state.return_after_ms = house.checkouts, int(settings.return_after_s * 1000)
+    state.metrics = Sources(
+        *(house.ledger, house.desk, house.budgets, house.health),
+        *(Gauging(house.store, house.accounts, house.clock), Readers(settings.trusted_proxies, settings.metrics_from)),
+    )
     state.probe, state.feed, state.cors_origins = Probe(house.store), house.feed, settings.cors_origins
     addresses = read_addresses(settings)
-    state.turnstile = Turnstile(addresses, house.clock)
+    state.turnstile, state.lay_ground = Turnstile(addresses, house.clock), functools.partial(lay_ground, house, state)
     state.door = Door(state.gate, addresses, house.clock, state.mode, to_anyone=bool(settings.open_compat_routes))
-    return with_callbacks(app, addresses)
 
 
 @contextlib.asynccontextmanager
@@ -227,22 +302,44 @@ async def _heed(stopping: Stopping, house: House, worker: Worker) -> None:
     worker.hurry()
 
 
+EXAMINED = ("worker", "deliverer", "lookout", "desk", "tunnel", "nonces", "ledger", "outbox", "feed")
+"""The running server's parts that the doctor looks into."""
+
+
+def lay_ground(house: House, state: State) -> Ground:
+    """What the doctor stands on in a running server: for each examination anew."""
+    return Ground(
+        settings=house.settings,
+        environ=os.environ,
+        clock=house.clock,
+        store=house.store,
+        accounts=house.accounts,
+        callback_origin=state.callback_origin(),
+        vault=house.vault,
+        live={part: getattr(state, part) for part in EXAMINED if getattr(state, part, None) is not None},
+    )
+
+
 def read_addresses(settings: Settings) -> AddressBook:
     """Who may post callbacks. The simulator posts from loopback, and there is nobody to tell it from."""
     expected = () if settings.environment is Environment.SIMULATOR else settings.allowed_ips
-    return AddressBook(expected, settings.trusted_proxies, refuse=settings.refuse_foreign_ips)
+    # ngrok and cloudflared run on this machine, and say in X-Forwarded-For who came to their other end.
+    proxies = settings.trusted_proxies or (LOOPBACK if settings.tunnel in TUNNELS else ())
+    return AddressBook(expected, proxies, refuse=settings.refuse_foreign_ips)
 
 
 async def keep_house(house: House) -> None:
     """Drain the spool, and forget what has had its time."""
-    tidied_at_ms = 0
+    tidied_at_ms, lingering = 0, Lingering(house.store, house.clock)
     while True:
         try:
             await house.desk.drain()
+            await lingering.look()
             if house.clock() - tidied_at_ms > HOUSEKEEPING_EVERY_MS:
                 tidied_at_ms = house.clock()
                 await house.store.write(thin_quarantine)
                 await house.store.write(lambda tx: forget_idempotency_keys(tx, house.clock() - DAY_MS))
+                await house.messaging.forget(house.settings.messages_kept_days)
         except StoreUnavailable as error:
             log.warning("housekeeping_waits", error=str(error))
         except Exception as error:

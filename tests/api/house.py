@@ -1,6 +1,7 @@
 """A whole house for tests: the API on a real store, in process, with time and Daraja handed in."""
 
 import asyncio
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -15,6 +16,7 @@ from hakika.api.access import Gate
 from hakika.api.app import create_app, with_callbacks
 from hakika.api.callbacks import AddressBook, Asgi
 from hakika.api.door import Door
+from hakika.api.metrics import Readers, Sources
 from hakika.api.pages.sessions import Sessions
 from hakika.api.pages.turnstile import Turnstile
 from hakika.config import Settings, daraja_urls
@@ -23,11 +25,13 @@ from hakika.domain.evidence import PushAccepted, QueryAnswered
 from hakika.engine.cashier import Cashier
 from hakika.engine.clock import Clock
 from hakika.engine.deliver import Deliverer
+from hakika.engine.gauges import Gauging
+from hakika.engine.nonces import Nonces
 from hakika.engine.outbound import open_sender
 from hakika.engine.probe import Probe
 from hakika.engine.prompting import Prompting
 from hakika.engine.worker import Worker
-from hakika.main import House, build_house, sync_default_account
+from hakika.main import House, build_house, lay_ground, sync_default_account
 
 API_KEY = "hk_the-configured-key-of-these-tests"
 CONSUMER_KEY, CONSUMER_SECRET, PASSKEY = "the-consumer-key-4711", "the-consumer-secret-4712", "the-passkey-4713"
@@ -35,6 +39,7 @@ VAULT_KEY = "aGFraWthLWhha2lrYS1oYWtpa2EtaGFraWthLWhha2k="
 PHONE = "254712345678"
 ACCEPTED = b'{"ResultCode":0,"ResultDesc":"Accepted"}'
 SAFARICOM = "196.201.212.69"
+CLOSED = dict.fromkeys(("pay.example.com", "sandbox.safaricom.co.ke"), "127.0.0.1:9")
 START_MS = 1_790_000_000_000
 
 
@@ -214,12 +219,21 @@ async def open_house(settings: Settings, clock: StillClock | None = None) -> Asy
     state.gate, state.cashier, state.worker = Gate(house.store, settings.api_key, "test"), cashier, worker
     state.accounts, state.ledger, state.desk = house.accounts, house.ledger, house.desk
     state.clock, state.daraja_urls, state.probe = house.clock, daraja_urls(settings), Probe(house.store)
+    state.metrics = Sources(
+        *(house.ledger, house.desk, house.budgets, house.health),
+        *(Gauging(house.store, house.accounts, house.clock), Readers(settings.trusted_proxies, settings.metrics_from)),
+    )
     state.feed, state.cors_origins = house.feed, settings.cors_origins
     state.endpoints, state.outbox = house.endpoints, house.outbox
+    state.channels, state.opt_outs = house.messaging.channels, house.messaging.opt_outs
     state.sessions = Sessions(house.vault, state.gate, house.clock)
+    state.nonces = Nonces(house.vault, house.clock)
     state.return_after_ms = int(settings.return_after_s * 1000)
     house.ledger.public_url, state.checkouts = settings.public_origin(), house.checkouts
     state.prompting = Prompting(house.store, house.ledger, cashier, house.clock)
+    state.callback_origin = settings.callback_origin
+    # The doctor finds the internet closed at once, where tests have none.
+    state.lay_ground = lambda: dataclasses.replace(lay_ground(house, state), resolve=CLOSED)
     expected = settings.allowed_ips
     addresses = AddressBook(expected, settings.trusted_proxies, refuse=settings.refuse_foreign_ips)
     state.turnstile = Turnstile(addresses, house.clock)
@@ -227,6 +241,7 @@ async def open_house(settings: Settings, clock: StillClock | None = None) -> Asy
     try:
         async with open_sender(house.rule, within_s=2) as sender:
             state.deliverer = house.hire_deliverer(sender)
+            state.postman = house.messaging.hire(sender, house.rule, house.ledger.notices)
             opened = Open(house, cashier, worker, daraja, with_callbacks(app, addresses), state.deliverer)
             opened.state = state
             yield opened

@@ -33,6 +33,7 @@ GUARDED = [
     ("POST", "/v1/payments/register"),
     ("GET", "/v1/payments/pay_1"),
     ("GET", "/v1/payments/pay_1/timeline"),
+    ("GET", "/v1/payments/pay_1/explanation"),
     ("GET", "/v1/payments/pay_1/wait"),
     ("POST", "/v1/payments/pay_1/query"),
     ("POST", "/v1/payments/pay_1/cancel"),
@@ -102,6 +103,6 @@ async def test_the_database_away_is_no_wrong_key(lite: Open, monkeypatch: pytest
     async def fail(_: object) -> None:
         raise StoreUnavailable("gone")
 
-    monkeypatch.setattr(lite.house.store, "read", fail)
+    monkeypatch.setattr(lite.house.store, "glance", fail)
     answer = await lite.visit().get("/v1/payments", headers={"Authorization": "Bearer hk_perhaps-a-good-one"})
     assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "store_unavailable", "2")

@@ -25,6 +25,8 @@ PAGE = (PAGES / "api.md").read_text(encoding="utf-8")
 EVENTS = (PAGES / "events.md").read_text(encoding="utf-8")
 LINE = re.compile(r"^curl (?P<arguments>.*)  # → (?P<status>\d{3})$", re.MULTILINE)
 SPEED = 50.0
+NAMED = {"endpoint", "checkout", "link", "message_channel", "opt_out"}
+"""What is `$ENDPOINT`, … once it is made."""
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ async def run(client: httpx2.AsyncClient, names: dict[str, str], page: str) -> N
         assert answer.status_code == int(line["status"]), f"{line[0]}\n{answer.text}"
         if line["status"] == "201" and answer.json()["object"] == "payment" and "register" not in line[0]:
             names |= {"PAYMENT": answer.json()["id"], "SECRET": answer.json()["client_secret"]}
-        if line["status"] == "201" and answer.json()["object"] in {"endpoint", "checkout", "link"}:
+        if line["status"] == "201" and answer.json()["object"] in NAMED:
             names[answer.json()["object"].upper()] = answer.json()["id"]
 
 

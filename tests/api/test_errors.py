@@ -34,6 +34,11 @@ async def _(hakika: Open, _: pytest.MonkeyPatch) -> httpx2.Response:
     return await hakika.api.post("/v1/payments", json=BODY | {"colour": "red"})
 
 
+@provokes("unknown_nonce")
+async def _(hakika: Open, _: pytest.MonkeyPatch) -> httpx2.Response:
+    return await hakika.visit().get("/doctor/echo/made-up")
+
+
 @provokes("invalid_phone")
 async def _(hakika: Open, _: pytest.MonkeyPatch) -> httpx2.Response:
     return await hakika.api.post("/v1/payments", json=BODY | {"phone": "0512345678"})
@@ -159,6 +164,13 @@ async def _(hakika: Open, _: pytest.MonkeyPatch) -> httpx2.Response:
 async def _(hakika: Open, _: pytest.MonkeyPatch) -> httpx2.Response:
     body = {"name": "default", "shortcode": "600000", "consumer_key": "k", "consumer_secret": "s", "passkey": "p"}
     return await hakika.api.post("/v1/accounts", json=body)
+
+
+@provokes("channel_exists")
+async def _(hakika: Open, _: pytest.MonkeyPatch) -> httpx2.Response:
+    body = {"kind": "sms", "url": "atalk://wanjiru@key"}
+    await hakika.api.post("/v1/message-channels", json=body)
+    return await hakika.api.post("/v1/message-channels", json=body)
 
 
 @provokes("checkout_ended")

@@ -85,7 +85,7 @@ def test_one_process_serves_and_says_so(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.chdir(tmp_path)
     for count in (1, 2):
         settings = Settings(WEB_CONCURRENCY=count, DATABASE_URL="postgresql://localhost/hakika")  # type: ignore[call-arg]
-        told = summarize(Running("http://127.0.0.1:8000", "https://pay.example.com", settings))
+        told = summarize(Running("http://127.0.0.1:8000", settings))
         assert ("hakika serve" in told.get("processes", "")) == (count > 1)
 
 

@@ -19,6 +19,7 @@ NEVER_FOR_HELP = {"sqlalchemy", "fastapi", "pydantic", "alembic", "uvicorn", "ai
 NEVER_AT_A_SERVER = {"sqlalchemy", "fastapi", "alembic", "uvicorn", "aiohttp", "cryptography"}
 WANTED = {
     *("trigger", "listen", "deliveries list", "deliveries resend", "endpoints add", "endpoints list"),
+    *(f"alerts {verb}" for verb in ("list", "show", "rules", "rule")),
     *(f"endpoints {verb}" for verb in ("update", "on", "off", "rotate", "ping", "delete")),
     *(
         "demo",
@@ -26,14 +27,20 @@ WANTED = {
         "simulate",
         "pay",
         "status",
+        "explain",
+        "doctor",
         "payments",
         "query",
         "resolve",
         "cancel",
         "migrate",
+        "backup",
+        "restore",
         "verify",
         "settings",
     ),
+    *(f"messages {verb}" for verb in ("list", "channels", "add", "update", "on", "off", "delete", "try")),
+    *(f"messages {verb}" for verb in ("stop", "stopped", "allow")),
     *("keys create", "keys list", "keys revoke", "keys secret", "quarantine list"),
     *("accounts add", "accounts list", "accounts update", "accounts test", "accounts activate", "accounts deactivate"),
 }

@@ -1,6 +1,8 @@
 """What all tests of the engine share: a clock that stands still, a scripted Daraja, a till on each database."""
 
+import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,7 @@ from hakika.store.endpoints import EndpointRow
 from tests.engine.payers import AfricasTalking, Office, opening, talking
 from tests.engine.receiver import Post, Receiver, posting, receiving
 from tests.engine.till import HeldClock, ScriptedDaraja, Till
+from tests.engine.watching import Watched, set_hour
 
 
 @pytest.fixture
@@ -72,3 +75,28 @@ async def office(till: Till, sms: tuple[AfricasTalking, str]) -> AsyncIterator[O
     """Messages to payers, on each database."""
     async with opening(till, sms[1]) as opened:
         yield opened
+
+
+@pytest.fixture
+async def watched(till: Till) -> Watched:
+    """A till that is watched, in the morning, on each database."""
+    set_hour(till.clock, 10)
+    return Watched(till)
+
+
+@pytest.fixture
+async def light(light_till: Till) -> Watched:
+    """The same on SQLite alone: for what no database sees differently."""
+    set_hour(light_till.clock, 10)
+    return Watched(light_till)
+
+
+@pytest.fixture
+async def light_till(
+    migrated_sqlite_file: Path, tmp_path: Path, clock: HeldClock, daraja: ScriptedDaraja, anyio_backend: str
+) -> AsyncIterator[Till]:
+    """One node on SQLite."""
+    shutil.copyfile(migrated_sqlite_file, tmp_path / "light.db")
+    node = await Till(f"sqlite:///{tmp_path / 'light.db'}", clock, daraja).open()
+    yield node
+    await node.close()

@@ -15,18 +15,19 @@ from tests.house.source import ROOT, place, python_files
 DOMAIN = {"domain"}
 ENGINE = DOMAIN | {"store", "daraja", "engine"}
 DOCTOR = ENGINE | {"doctor"}
-ROOTS = DOCTOR | {"api", "dashboard", "agent", "simulator", "client", "config", "logs"}
+ROOTS = DOCTOR | {"api", "dashboard", "agent", "simulator", "client", "config", "hosts", "logs"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "domain": set(),
     "daraja": DOMAIN,
     "store": DOMAIN,
     "engine": ENGINE,
-    "doctor": ENGINE | {"config"},
+    "doctor": ENGINE | {"config", "hosts"},
     "api": DOCTOR,
     "dashboard": DOCTOR,
     "agent": DOCTOR,
-    "config": DOMAIN,
+    "config": DOMAIN | {"hosts"},
+    "hosts": set(),  # what a host's name alone tells
     "logs": set(),
     "simulator": set(),  # shares no code with the client, so that a misreading of Daraja is not made twice
     "client": set(),  # the SDK is used where there is no server

@@ -9,12 +9,15 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from hakika.domain.errors import SettingError
-from hakika.store import tables
+from hakika.store import alert_tables, message_tables, tables
 from hakika.store.accounts import AccountRow, TokenRow
+from hakika.store.alerts import AlertRow, RuleRow
+from hakika.store.channels import ChannelRow, OptOutRow
 from hakika.store.checkouts import CheckoutRow, LinkRow
 from hakika.store.events import EventRow
 from hakika.store.evidence import EvidenceRow, QuarantineRow
 from hakika.store.keys import ApiKeyRow, IdempotencyRow
+from hakika.store.messages import MessageRow
 from hakika.store.migrations import find_version, newest_version, upgrade
 from hakika.store.opening import driver_url
 from hakika.store.payments import PaymentRow
@@ -30,6 +33,11 @@ ROWS: list[tuple[Any, Any]] = [
     (IdempotencyRow, tables.idempotency_keys),
     (CheckoutRow, tables.checkouts),
     (LinkRow, tables.links),
+    (AlertRow, alert_tables.alerts),
+    (RuleRow, alert_tables.alert_rules),
+    (ChannelRow, message_tables.message_channels),
+    (OptOutRow, message_tables.opt_outs),
+    (MessageRow, message_tables.messages),
 ]
 
 

@@ -6,11 +6,18 @@ POST /c/{token}, /mpesa/callback, …    callbacks     Safaricom's results; in f
 /v1/endpoints…                         endpoints     where events are delivered to
 /v1/deliveries…                        deliveries    what is owed to whom; sending it again; probes
 /v1/accounts…                          accounts      the shortcodes
+/v1/alerts…, /v1/alert-rules…          alerts        what the operator is told, and when
+/v1/message-channels…                  message_ch…   the ways on which payers are told
+/v1/messages…, /v1/opt-outs…           messages      what they were told, and who wants none
+/m/{token}                             messages      what payers reply by SMS
 /api/v1/payments…, /payment/…, …       compat        what common integrations' own clients call
 /v1/checkouts…, /v1/links…             checkouts     pages on which payers pay
 /pay…, /link…, /till…                  pages         those pages, and the till's
+/v1/doctor                             doctor        what is wrong, with the cure
 /health, /ready, /v1/errors…           health        is it alive, can it work, what does an error mean
+/metrics                               metrics       figures for Prometheus
 /docs, /openapi.json                   FastAPI       the contract, with examples
+/doctor/echo/{nonce}                   echo          does the public URL lead to this server
 /local…                                local         the command line on the same machine
 """
 
@@ -22,14 +29,33 @@ from typing import Any
 from fastapi import FastAPI
 
 from hakika import __version__
-from hakika.api import accounts, checkouts, compat, deliveries, endpoints, events, health, local, payments
+from hakika.api import (
+    accounts,
+    alerts,
+    checkouts,
+    compat,
+    deliveries,
+    doctor,
+    echo,
+    endpoints,
+    events,
+    health,
+    local,
+    message_channels,
+    messages,
+    metrics,
+    payments,
+)
 from hakika.api.account_shapes import EXEMPLARY as EXEMPLARY_ACCOUNTS
+from hakika.api.alert_shapes import EXEMPLARY as EXEMPLARY_ALERTS
 from hakika.api.browsers import Browsers
 from hakika.api.callbacks import AddressBook, Asgi, Callbacks
 from hakika.api.checkout_shapes import EXEMPLARY as EXEMPLARY_CHECKOUTS
+from hakika.api.doctor_shapes import EXEMPLARY as EXEMPLARY_DOCTOR
 from hakika.api.endpoint_shapes import EXEMPLARY as EXEMPLARY_ENDPOINTS
 from hakika.api.event_shapes import EXEMPLARY as EXEMPLARY_EVENTS
 from hakika.api.guard import Guard
+from hakika.api.message_shapes import EXEMPLARY as EXEMPLARY_MESSAGES
 from hakika.api.pages import links, pay, till
 from hakika.api.pages.frame import router as pages
 from hakika.api.problems import handle_errors
@@ -70,8 +96,15 @@ def create_app(lifespan: Lifespan | None = None) -> FastAPI:
         deliveries.router,
         checkouts.router,
         accounts.router,
+        message_channels.router,
+        messages.router,
+        messages.replies,
         compat.router,
+        alerts.router,
+        doctor.router,
         health.router,
+        metrics.router,
+        echo.router,
         local.router,
         pages,
     ]
@@ -89,7 +122,8 @@ def create_app(lifespan: Lifespan | None = None) -> FastAPI:
 def _describe_api(app: FastAPI) -> dict[str, Any]:
     """The contract, with its examples as they were written: the framework leaves out whatever is null in them."""
     document = FastAPI.openapi(app)
-    shapes = (*EXEMPLARY, *EXEMPLARY_ACCOUNTS, *EXEMPLARY_EVENTS, *EXEMPLARY_ENDPOINTS, *EXEMPLARY_CHECKOUTS)
+    shapes = [*EXEMPLARY, *EXEMPLARY_ACCOUNTS, *EXEMPLARY_EVENTS, *EXEMPLARY_ENDPOINTS, *EXEMPLARY_CHECKOUTS]
+    shapes += [*EXEMPLARY_DOCTOR, *EXEMPLARY_MESSAGES, *EXEMPLARY_ALERTS]
     for shape in shapes:
         document["components"]["schemas"][shape.__name__] |= shape.model_config["json_schema_extra"]
     return document

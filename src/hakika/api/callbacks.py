@@ -5,13 +5,18 @@ Always answered 200 `{"ResultCode":0,"ResultDesc":"Accepted"}` once the bytes ar
 
 import functools
 import ipaddress
+import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
+import structlog
+
 from hakika.api.problems import MethodNotAllowed, answer
-from hakika.engine.case import Origin
+from hakika.engine.case import Origin, Recorded
 from hakika.engine.desk import Desk, Posted
+
+log = structlog.get_logger("hakika.callbacks")
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -117,9 +122,23 @@ class Callbacks:
             token = ""  # not one of ours, and not fit for a database: what came is a claim at most
         origin = Origin(sender, path, _headers(scope, b"businessshortcode")[:16], truncated)
         posted = Posted(body, token, origin, self._clock(), foreign, refused)
-        await self._desk.receive(posted)
+        recorded = await self._desk.receive(posted)
         await send(_START[403 if refused else 200])
         await send(_BODY)
+        if log.is_enabled_for(logging.DEBUG):
+            _note_raw(scope, posted, recorded)
+
+
+def _note_raw(scope: Scope, posted: Posted, recorded: Recorded | None) -> None:
+    """Log a callback as it came, where somebody debugs."""
+    log.debug(
+        "callback_raw",
+        payment=recorded.payment.id if recorded and recorded.payment else "",
+        path=posted.origin.path,
+        sender=posted.origin.remote,
+        headers={key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]},
+        body=posted.body.decode("utf-8", "replace"),
+    )
 
 
 async def _read_rest(message: MutableMapping[str, Any], receive: Receive) -> tuple[bytes, bool]:

@@ -40,6 +40,7 @@ from hakika.domain.errors import AlreadyRegistered, BudgetSpent, CannotQuery, No
 from hakika.domain.payment import DECLINED
 from hakika.engine.cashier import Cashier
 from hakika.engine.orders import REFERENCE_LENGTH, read_order, read_registration, read_text
+from hakika.engine.story import tell_check
 from hakika.store.payments import PaymentRow
 from hakika.store.search import Search
 
@@ -75,7 +76,9 @@ async def initiate_payment(body: Initiation, request: Request, cashier: Verbs, c
 @router.get("/api/v1/payments/{order_id:path}/status")
 async def read_order_status(order_id: str, cashier: Verbs, caller: Known) -> dict[str, Any]:
     """How an order stands, straight from the database."""
-    return show_order(await _find_order(cashier, caller, order_id))
+    row = await _find_order(cashier, caller, order_id)
+    tell_check(row)
+    return show_order(row)
 
 
 @router.post("/api/payments/mpesa/query")
@@ -120,6 +123,7 @@ async def register_push(body: Tracking, cashier: Verbs, caller: Known) -> dict[s
 async def read_push_status(checkout_request_id: str, cashier: Verbs, caller: Known) -> dict[str, Any]:
     """How a push stands, straight from the database."""
     row = await _find_push(cashier, caller, checkout_request_id)
+    tell_check(row)
     return show_status(row, await _words_on(cashier, row))
 
 

@@ -50,7 +50,7 @@ ATTEMPT_EXAMPLE: dict[str, Any] = {
     "answer": "Bad Gateway",
 }
 
-Url = Annotated[str, Field(min_length=8, max_length=2000, json_schema_extra={"pattern": r"^https?://[!-~]+$"})]
+Url = Annotated[str, Field(min_length=8, max_length=2000, json_schema_extra={"pattern": r"^[a-z0-9]+://[!-~]+$"})]
 EventTypeName = Annotated[str, Field(json_schema_extra={"enum": sorted(KNOWN_TYPES)})]
 EventTypes = Annotated[list[EventTypeName], Field(max_length=50)]
 TRIGGERED = sorted({*PROBES, *(name.removeprefix("test.") for name in PROBES)} - {"ping"})
@@ -87,9 +87,13 @@ class NewEndpoint(BaseModel):
         },
     )
 
-    url: Url = Field(description="https; http is for test mode alone. Public addresses, unless a setting allows more.")
+    url: Url = Field(
+        description="https; http is for test mode alone; or a service that tells people, see docs/alerts.md. "
+        "Public addresses, unless a setting allows more."
+    )
     event_types: EventTypes = Field(
-        default_factory=list, description="Only these. None: every type but probes (`test.…`)."
+        default_factory=list,
+        description="Only these. None: every type but probes (`test.…`); for people only alerts and endpoints'.",
     )
     description: Text = ""
     mode: Literal["test", "live"] | None = Field(
@@ -145,7 +149,7 @@ class NewEndpointShape(EndpointShape):
 
     model_config = ConfigDict(json_schema_extra={"example": NEW_ENDPOINT_EXAMPLE})
 
-    secret: str
+    secret: str | None = Field(description="Null where the URL itself is the secret.")
 
 
 class EndpointList(BaseModel):

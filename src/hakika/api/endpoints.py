@@ -24,6 +24,7 @@ from hakika.api.endpoint_shapes import (
 from hakika.api.payments import EVERYWHERE, ApiKey
 from hakika.api.problems import document
 from hakika.domain.errors import InvalidRequest, NotFound
+from hakika.engine.apprise_urls import check_url
 from hakika.engine.endpoints import Endpoints, show_endpoint
 from hakika.engine.outbox import Outbox, show_attempt
 from hakika.engine.outcomes import as_attempt
@@ -40,11 +41,15 @@ ONE: dict[int | str, dict[str, Any]] = {200: {"model": EndpointShape}, **documen
 
 @router.post("", status_code=201, responses={201: {"model": NewEndpointShape}, **document(*EVERYWHERE)})
 async def add_endpoint(body: NewEndpoint, request: Request, caller: ApiKey) -> Response:
-    """Deliver events to a URL. The answer has the secret that signs them: it is not shown again."""
+    """Deliver events to a URL. The answer has the secret that signs them: it is not shown again.
+
+    The URL of a service that tells people (`mailtos://…`, `tgram://…`) is itself a secret: only a masked form is shown.
+    """
     store, endpoints, _ = _parts(request)
     mode = read_mode(body.mode, caller, request)
+    await check_url(body.url)
     secret, row = await store.write(lambda tx: endpoints.create(tx, mode, body.url, body.event_types, body.description))
-    return _json({**_show(row, request), "secret": secret}, 201)
+    return _json({**_show(row, request), "secret": secret or None}, 201)
 
 
 @router.get("", responses={200: {"model": EndpointList}, **document(*EVERYWHERE)})
@@ -76,6 +81,7 @@ async def change_endpoint(endpoint_id: EndpointId, body: EndpointChange, request
     """Change an endpoint, or turn it on or off. What it is owed waits while it is off; that time does not count."""
     store, endpoints, _ = _parts(request)
     given = body.model_dump(exclude_none=True)
+    await check_url(body.url)
 
     def job(tx: Transaction) -> tuple[EndpointRow, dict[str, int]]:
         row = endpoints.change(tx, _find(tx, endpoints, endpoint_id, caller), **given)

@@ -3,12 +3,15 @@
 Nothing is read from whoever has no key, and nothing is looked up in the database while a body is still coming.
 """
 
+import logging
+import re
 import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import structlog
 from starlette.requests import Request
+from structlog.contextvars import bound_contextvars
 
 from hakika.api.access import require_key
 from hakika.api.door import is_drop_in
@@ -19,6 +22,8 @@ log = structlog.get_logger("hakika.api")
 
 BODY_LIMIT_BYTES = 64 * 1024
 FRAMES_LOGGED = 6
+_PAYMENT = re.compile(r"pay_[0-9a-hjkmnp-tv-z]{26}")
+_ASKS_FOR_MONEY = re.compile(r"/v1/payments|/api/v1/payments|/api/payments?/|/payment/")
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -40,11 +45,20 @@ class Guard:
         """Serve one request."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        named = _PAYMENT.search(scope["path"])
+        if named is None:
+            return await self._serve(scope, receive, send)
+        with bound_contextvars(payment=named[0]):
+            return await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
 
         async def send_and_note(message: Message) -> None:
             nonlocal started
-            started = True
+            if not started:
+                started = True
+                log.debug("answered", method=scope["method"], path=scope["path"], status=message.get("status"))
             await send(message)
 
         try:
@@ -83,12 +97,20 @@ async def _read_body(scope: Scope, receive: Receive) -> Receive:
         more = message.get("more_body", False)
         if len(body) > BODY_LIMIT_BYTES:
             raise RequestTooLarge
+    if log.is_enabled_for(logging.DEBUG):
+        _note_request(scope, bytes(body))
     whole: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
     async def give() -> Message:
         return whole.pop() if whole else await receive()
 
     return give
+
+
+def _note_request(scope: Scope, body: bytes) -> None:
+    """Log what was asked, where somebody debugs. Bodies of other routes than payments' may hold credentials."""
+    shown = body.decode("utf-8", "replace") if _ASKS_FOR_MONEY.match(scope["path"]) else f"{len(body)} bytes"
+    log.debug("request", method=scope["method"], path=scope["path"], body=shown)
 
 
 def _log_unplanned(scope: Scope, error: Exception) -> None:

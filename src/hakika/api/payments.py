@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response, 
 from pydantic import BaseModel
 
 from hakika.api.access import Caller, bearer, require_key
+from hakika.api.explanation_shapes import ExplanationShape
 from hakika.api.keyed import KEY_ERRORS, REPLAYED, KeyHeader, answer_created, read_key
 from hakika.api.problems import ClientSecretRefused, RequestTooLarge, document
 from hakika.api.shapes import (
@@ -57,6 +58,7 @@ from hakika.engine.notices import Watch
 from hakika.engine.orders import REFERENCE_LENGTH, read_order, read_registration, read_text
 from hakika.engine.representation import encode, encode_for_payer, mode_of
 from hakika.engine.resolution import Resolution
+from hakika.engine.story import tell_check
 from hakika.store.payments import PaymentRow
 from hakika.store.search import Search
 
@@ -226,14 +228,23 @@ async def list_payments(
 async def read_payment(payment_id: PaymentId, cashier: Verbs, caller: ApiKey, language: Language) -> Response:
     """Read a payment, straight from the database."""
     row = await cashier.read(payment_id)
+    tell_check(row)
     return _show(row, language, caller) if caller.payment else _json(encode(row, language, with_secret=True))
 
 
 @router.get("/{payment_id}/timeline", responses={200: {"model": Timeline}, **document(*EVERYWHERE, NotFound)})
 async def tell_payment(payment_id: PaymentId, cashier: Verbs) -> Response:
-    """Tell all evidence and events of a payment, in order, with who said it."""
-    entries = await cashier.tell(payment_id)
-    return _json(msgspec.json.encode({"object": "list", "data": entries}))
+    """Tell all evidence and events of a payment, in order, with who said it, and explain it in words."""
+    entries, explanation = await cashier.tell(payment_id), await cashier.explain(payment_id)
+    return _json(msgspec.json.encode({"object": "list", "data": entries, "explanation": explanation}))
+
+
+@router.get(
+    "/{payment_id}/explanation", responses={200: {"model": ExplanationShape}, **document(*EVERYWHERE, NotFound)}
+)
+async def explain_payment(payment_id: PaymentId, cashier: Verbs) -> Response:
+    """Explain a payment: what happened, what it means for the money, what to do, which of the doctor's checks apply."""
+    return _json(msgspec.json.encode(await cashier.explain(payment_id)))
 
 
 @router.get("/{payment_id}/wait", responses={200: PAYMENT, **document(*EVERYWHERE, NotFound, ClientSecretRefused)})

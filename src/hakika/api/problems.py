@@ -105,6 +105,14 @@ class MethodNotAllowed(NotFound):
     cure = "Use a method that the `Allow` header names."
 
 
+class UnknownNonce(NotFound):
+    """That echo was not asked for by this server within the last minute: only its own doctor can ask for one."""
+
+    code = "unknown_nonce"
+    title = "This server did not ask for that echo"
+    cure = "Run `hakika doctor callback-url`: it makes a new one. Where it fails, another server answers at your URL."
+
+
 def describe(error: HakikaError) -> dict[str, Any]:
     """The problem document of an error."""
     return {

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from hakika.api.explanation_shapes import EXPLANATION_EXAMPLE, ExplanationShape
 from hakika.api.problems import PROBLEM_EXAMPLE, Problem
 from hakika.engine.orders import DESCRIPTION_LENGTH, LARGEST_AMOUNT, REFERENCE_LENGTH
 
@@ -63,6 +64,7 @@ TIMELINE_EXAMPLE: dict[str, Any] = {
             "payment": PAYMENT_EXAMPLE,
         },
     ],
+    "explanation": EXPLANATION_EXAMPLE,
 }
 NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
 """Control characters: NUL does not fit in PostgreSQL, the others in no line of text."""
@@ -249,12 +251,13 @@ class EntryShape(BaseModel):
 
 
 class Timeline(BaseModel):
-    """All that is known of a payment, in order."""
+    """All that is known of a payment, in order, and what it comes to in words."""
 
     model_config = ConfigDict(json_schema_extra={"example": TIMELINE_EXAMPLE})
 
     object: Literal["list"]
     data: list[EntryShape]
+    explanation: ExplanationShape
 
 
 WaitSeconds = Annotated[float, Query(alias="timeout", ge=0, le=300, description="In seconds.")]

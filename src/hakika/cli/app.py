@@ -118,7 +118,8 @@ def main() -> None:
 @functools.cache
 def _register() -> None:
     # Importing a module of commands puts them into the table, in this order.
-    from hakika.cli import servers, payments, finding, keys, accounts, endpoints, deliveries, upkeep  # noqa: F401, I001
+    from hakika.cli import servers, payments, explaining, doctor, finding, keys, accounts, endpoints, deliveries  # noqa: F401, I001
+    from hakika.cli import messages, alerts, upkeep, backups  # noqa: F401
 
 
 def registered() -> typer.Typer:

@@ -73,6 +73,10 @@ class Remote:
         entries: list[dict[str, Any]] = self._ask("GET", f"/v1/payments/{payment_id}/timeline", tries=TRIES)["data"]
         return entries
 
+    def explain(self, payment_id: str) -> dict[str, Any]:
+        """What happened, in words, and what to do."""
+        return self._ask("GET", f"/v1/payments/{payment_id}/explanation", tries=TRIES)
+
     def query(self, payment_id: str) -> dict[str, Any]:
         """Ask Daraja now."""
         return self._ask("POST", f"/v1/payments/{payment_id}/query")
@@ -124,10 +128,14 @@ class Remote:
         given |= {"params": params} if params else {}
         return self._ask(method, path, tries=TRIES if method == "GET" else 1, **given)
 
-    def stream(self, path: str, params: dict[str, Any], silence_s: float) -> Iterator[str]:
+    def stream(
+        self, path: str, params: dict[str, Any], silence_s: float, accept: str = "*/*"
+    ) -> Iterator[str]:
         """The lines of a stream, until it ends or is silent for so long. Raises Failure where it is refused."""
         timeout = httpx2.Timeout(ANSWER_S, read=silence_s)
-        with self._http.stream("GET", path, params=params, timeout=timeout) as answer:
+        with self._http.stream(
+            "GET", path, params=params, timeout=timeout, headers={"Accept": accept}
+        ) as answer:
             if answer.status_code != httpx2.codes.OK:
                 answer.read()
                 _read(answer)

@@ -12,6 +12,8 @@ from hakika.cli.voice import Failure
 from hakika.config import Settings, check_settings, daraja_urls
 from hakika.domain.errors import SettingError, StoreUnavailable
 from hakika.domain.phone import read_phone
+from hakika.engine.clock import Clock
+from hakika.engine.explanation import Explanation, tell_explanation
 from hakika.engine.ids import system_entropy
 from hakika.engine.keys import create_key, revoke_key, show_key
 from hakika.engine.representation import as_dict, iso, mode_of
@@ -22,6 +24,7 @@ from hakika.store.accounts import AccountRow, list_accounts
 from hakika.store.evidence import list_quarantine
 from hakika.store.keys import list_api_keys
 from hakika.store.opening import Store, open_store
+from hakika.store.payments import find_payment
 from hakika.store.search import Search, find_by_anything, search_payments
 from hakika.store.transaction import Transaction
 
@@ -60,6 +63,18 @@ class Direct:
             msgspec.json.encode(self._read(lambda tx: tell_all(tx, payment_id)))
         )
         return entries
+
+    def explain(self, payment_id: str) -> dict[str, Any]:
+        """See Remote.explain."""
+        clock = Clock(self._settings.clock_speed, self._settings.clock_anchor_ms)
+
+        def tell(tx: Transaction) -> Explanation:
+            row = find_payment(tx, payment_id)
+            assert row is not None, payment_id  # it was found just before, and payments are never deleted
+            return tell_explanation(tx, row, clock())
+
+        explanation: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self._read(tell)))
+        return explanation
 
     def list_accounts(self) -> list[dict[str, Any]]:
         """See Remote.list_accounts."""

@@ -1,5 +1,6 @@
 """`hakika endpoints add`, `list`, `update`, `on`, `off`, `rotate`, `ping`, `delete`."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,16 +24,24 @@ EXAMPLE = "ep_01m2x5h9q0d2n8r4t6v8y0a2c6"
     "add",
     "hakika endpoints add https://shop.example/hooks",
     "hakika endpoints add https://shop.example/hooks --type payment.completed --type payment.failed",
+    "hakika endpoints add -   # then a line: mailtos://user:password@mail.example.com?to=asha@example.com",
 )
 def add(
-    url: Annotated[str, typer.Argument(help="https://…; in test mode http as well.")],
+    url: Annotated[
+        str, typer.Argument(help="https://…; in test mode http as well; mailtos://, tgram://, …; - reads a line.")
+    ],
     types: Types = None,
     description: Annotated[str, typer.Option("--description", help="For people.")] = "",
     mode: Annotated[str, typer.Option("--mode", help="`test` or `live`; without it, as the server is.")] = "",
     server: Server = "",
     as_json: AsJson = False,
 ) -> int:
-    """Deliver events to a URL. Its secret is shown this once."""
+    """Deliver events to a URL. Its secret is shown this once.
+
+    People are told through e-mail, SMS, WhatsApp, Telegram, Slack and others: see docs/alerts.md. Such a URL is a
+    secret: with - it is read from standard input, so that no history keeps it.
+    """
+    url = sys.stdin.readline().strip() if url == "-" else url
     body: dict[str, Any] = {"url": url, "event_types": types or [], "description": description}
     made = reach_server(server).call("POST", "/v1/endpoints", body | ({"mode": mode} if mode else {}))
     return _show_secret(made, as_json=as_json)
@@ -134,6 +143,10 @@ def _show_secret(endpoint: dict[str, Any], *, as_json: bool) -> int:
         say_json(endpoint)
         return 0
     out = console()
+    if endpoint["secret"] is None:
+        out.print(f"[bold green]✓[/] {endpoint['id']} tells {endpoint['url']} of: {', '.join(endpoint['event_types'])}")
+        out.print(f"Try it: hakika endpoints ping {endpoint['id']}", style="dim")
+        return 0
     out.print(f"[bold]{endpoint['secret']}[/]")
     out.print(
         f"It signs what is sent to {endpoint['url']} ({endpoint['id']}). Keep it now: it is not shown again.",

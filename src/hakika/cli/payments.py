@@ -83,19 +83,23 @@ def status(
     reference the newest is shown and the others are named.
     """
     place = reach(server)
-    payment, others = _pick(place, name)
+    payment, others = pick(place, name)
     entries = place.tell(payment["id"]) if timeline else None
     if as_json:
         extra: dict[str, Any] = {"others": others} if others else {}
-        extra |= {"timeline": entries} if entries is not None else {}
+        if entries is not None:
+            extra |= {"timeline": entries, "explanation": place.explain(payment["id"])}
         return _print({**payment, **extra}, as_json=True)
     code = _print(payment, as_json=False)
     out = console()
     if entries is not None:
+        from hakika.cli.explaining import show_explanation
         from hakika.cli.show import tabulate_timeline
 
         out.print("")
         out.print(tabulate_timeline(entries))
+        out.print("")
+        show_explanation(place.explain(payment["id"]))
     if others:
         out.print(f"\nOlder under that name: {', '.join(others)}")
     return code
@@ -108,7 +112,7 @@ def query(name: Name, server: Server = "", as_json: AsJson = False) -> int:
     Seldom needed: a payment is queried by itself when its callback is overdue.
     """
     place = reach(server)
-    return _print(place.query(_pick(place, name)[0]["id"]), as_json=as_json)
+    return _print(place.query(pick(place, name)[0]["id"]), as_json=as_json)
 
 
 @command(
@@ -153,7 +157,7 @@ def cancel(
     return _print(place.cancel(_only(place, name)["id"], reason), as_json=as_json, code=0)
 
 
-def _pick(place: Place, name: str) -> tuple[dict[str, Any], list[str]]:
+def pick(place: Place, name: str) -> tuple[dict[str, Any], list[str]]:
     """The newest payment of that name, and the ids of the others."""
     found = place.find(name)
     if not found:
@@ -169,7 +173,7 @@ def _pick(place: Place, name: str) -> tuple[dict[str, Any], list[str]]:
 
 def _only(place: Place, name: str) -> dict[str, Any]:
     """The one payment of that name: what is decided must not meet another one."""
-    payment, others = _pick(place, name)
+    payment, others = pick(place, name)
     if others:
         raise Failure(
             "Several payments have that name",

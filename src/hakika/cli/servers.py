@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hakika.cli.app import AsJson, app, command
-from hakika.cli.voice import console
+from hakika.cli.voice import Failure, console
 
 if TYPE_CHECKING:
+    from hakika.config import Settings
     from hakika.serving.server import Running
 
 LAST_PORT = 65535
+BREAKS = ("callback-url", "redirect", "login", "path", "credentials", "passkey", "product", "till", "clock", "daraja")
+"""What `hakika demo --break` can break (demo/breaking.py, which is not imported for the sake of a help text)."""
 Host = Annotated[str, typer.Option("--host", help="The address to listen on.")]
 LogFormat = Annotated[str, typer.Option("--log-format", help="pretty or json (HAKIKA_LOG_FORMAT).")]
 LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning or error (HAKIKA_LOG_LEVEL).")]
@@ -21,6 +24,7 @@ LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning
     "demo",
     "hakika demo",
     "hakika demo --port 9000",
+    "hakika demo --break callback-url",
     "hakika demo --scenarios",
     "hakika demo --scenarios --database-url postgresql://localhost/hakika_demo",
 )
@@ -28,6 +32,9 @@ def demo(
     port: Annotated[int, typer.Option("--port", "-p", envvar="PORT", help="Where the demo listens.")] = 8000,
     host: Host = "127.0.0.1",
     open_browser: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
+    broken: Annotated[
+        str, typer.Option("--break", metavar="KIND", help=f"Begin with one thing broken: {', '.join(BREAKS)}.")
+    ] = "",
     scenarios: Annotated[
         bool, typer.Option("--scenarios", help="Run everything that can go wrong, by itself.")
     ] = False,
@@ -39,7 +46,7 @@ def demo(
     """Run server, simulator and a small shop, with no configuration and no internet.
 
     Pay with the phone on the screen. With --scenarios everything that can go wrong is shown in a table; the exit
-    code is 0 only if every row holds.
+    code is 0 only if every row holds. With --break exactly one thing is broken: watch `hakika doctor` find it.
     """
     if scenarios:
         from hakika.demo import run_scenarios
@@ -51,7 +58,10 @@ def demo(
     if not 0 <= port < LAST_PORT:
         rule = f"the demo takes two ports in a row, from 1 to {LAST_PORT}: {port} is not the first of such."
         raise SettingError("PORT", rule, "Choose another: --port 8000.")
-    run_demo(port, host, open_browser)
+    if broken and broken not in BREAKS:
+        kinds = f"There are {', '.join(BREAKS)}."
+        raise Failure("Nothing is called so that could be broken", repr(broken), cure=kinds, code="usage", exit_code=2)
+    run_demo(port, host, open_browser, broken)
     return 0
 
 
@@ -60,13 +70,22 @@ def demo(
     "serve",
     "hakika serve",
     "hakika serve --host 0.0.0.0 --port 8080 --log-format json",
+    "hakika serve --tunnel auto",
+    "hakika serve --log-file logs/hakika.log --debug",
     "MPESA_ENVIRONMENT=simulator hakika serve",
 )
 def serve(
     port: Annotated[int, typer.Option("--port", "-p", envvar="PORT", help="0 takes any free port.")] = 8000,
     host: Host = "127.0.0.1",
+    tunnel: Annotated[
+        str, typer.Option("--tunnel", help="auto, ngrok, cloudflared or a URL: how callbacks reach it (HAKIKA_TUNNEL).")
+    ] = "",
     log_format: LogFormat = "",
     log_level: LogLevel = "",
+    log_file: Annotated[str, typer.Option("--log-file", help="A file for the log, besides (HAKIKA_LOG_FILE).")] = "",
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Log what passes between us, Daraja and callers, masked: --log-level debug.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Run the server.
@@ -75,11 +94,12 @@ def serve(
     Ctrl-C or SIGTERM: it finishes what is under way, for 40 seconds at most. A second one ends it at once.
     """
     from hakika.config import read_settings
-    from hakika.logs import configure_logs
 
-    given = {"HAKIKA_LOG_FORMAT": log_format, "HAKIKA_LOG_LEVEL": log_level}
+    log_level = "debug" if debug else log_level
+    given = {"HAKIKA_LOG_FORMAT": log_format, "HAKIKA_LOG_LEVEL": log_level, "HAKIKA_LOG_FILE": log_file}
+    given["HAKIKA_TUNNEL"] = tunnel
     settings = read_settings(**{name: value for name, value in given.items() if value})
-    configure_logs(settings.log_format, settings.log_level)
+    begin_log(settings)
     from hakika.serving.server import run_server
 
     run_server(settings, host, port, ready=lambda running: _say_running(running, as_json=as_json))
@@ -126,6 +146,18 @@ def simulate(
             console().print(f"A simulated Daraja: {url}   its phones: {url}/simulator")
         server.run([listening])
     return 0
+
+
+def begin_log(settings: "Settings") -> None:
+    """Log as the settings say. Raises SettingError where the file cannot be written."""
+    from hakika.domain.errors import SettingError
+    from hakika.logs import configure_logs
+
+    try:
+        configure_logs(settings.log_format, settings.log_level, settings.log_file)
+    except OSError as error:
+        rule = f"{settings.log_file} cannot be written ({error.strerror})."
+        raise SettingError("HAKIKA_LOG_FILE", rule, "Name a file that this user may write, or leave it out.") from None
 
 
 def _say_running(running: "Running", *, as_json: bool) -> None:

@@ -11,6 +11,7 @@ __all__ = [
     "CannotCancel",
     "CannotQuery",
     "CannotResolve",
+    "ChannelExists",
     "CheckoutBusy",
     "CheckoutEnded",
     "ClientSecretRefused",
@@ -36,6 +37,7 @@ __all__ = [
     "StoreUnavailable",
     "TooManyRequests",
     "Unavailable",
+    "UnknownNonce",
 ]
 
 
@@ -97,6 +99,13 @@ class MethodNotAllowed(NotFound):
 
     code = "method_not_allowed"
     usual_status = 405
+
+
+class UnknownNonce(NotFound):
+    """That echo was not asked for by this server within the last minute: only its own doctor can ask for one."""
+
+    code = "unknown_nonce"
+    usual_status = 404
 
 
 class Conflict(CallerError):
@@ -204,6 +213,13 @@ class AccountExists(Conflict):
     usual_status = 409
 
 
+class ChannelExists(Conflict):
+    """The account has a message channel of that kind, and no payer is told twice: change that one, or delete it."""
+
+    code = "channel_exists"
+    usual_status = 409
+
+
 class TooManyRequests(CallerError):
     """Too many tries from one place or for one phone: wait the seconds in `retry_after`."""
 
@@ -275,6 +291,7 @@ BY_CODE: dict[str, type[HakikaError]] = {
     "cannot_cancel": CannotCancel,
     "cannot_query": CannotQuery,
     "cannot_resolve": CannotResolve,
+    "channel_exists": ChannelExists,
     "checkout_busy": CheckoutBusy,
     "checkout_ended": CheckoutEnded,
     "client_secret_refused": ClientSecretRefused,
@@ -300,4 +317,5 @@ BY_CODE: dict[str, type[HakikaError]] = {
     "store_unavailable": StoreUnavailable,
     "too_many_requests": TooManyRequests,
     "unavailable": Unavailable,
+    "unknown_nonce": UnknownNonce,
 }

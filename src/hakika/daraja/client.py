@@ -6,6 +6,8 @@ never is. `push` therefore never raises; `prepare` and `query` raise what the va
 """
 
 import asyncio
+import contextlib
+import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import msgspec
+import structlog
 from yarl import URL
 
 from hakika.daraja.answers import read_push_answer, read_query_answer, read_token_answer
@@ -33,6 +36,9 @@ from hakika.daraja.tokens import TokenKeeper, TokenVault
 from hakika.daraja.tolerance import clean_text
 from hakika.domain.evidence import PushLost, PushRefused, QueryUnanswered
 
+log = structlog.get_logger("hakika.daraja")
+
+_ANSWER_LOGGED_BYTES: Final = 4096
 # No answer of Daraja comes near it; a page of HTML that does is not worth the memory.
 _ANSWER_LIMIT_BYTES: Final = 64 * 1024
 _ERROR_TEXT_LIMIT: Final = 200
@@ -189,6 +195,7 @@ class DarajaClient:
                 timeout=aiohttp.ClientTimeout(total=total_s, connect=self._timeouts.connect_s),
             ) as response:
                 body = await _read_body(response)
+                _note(request, response.status, body)
                 return Answer(response.status, response.headers, body)
         except _NEVER_SENT as error:
             raise _NotConnected(_describe(error)) from None
@@ -223,6 +230,15 @@ def find_proxy(scheme: str, host: str) -> _Proxy:
         return {"proxy": proxy}
     allowed = aiohttp.encode_basic_auth(proxy.user, proxy.password or "")
     return {"proxy": proxy.with_user(None), "proxy_headers": {"Proxy-Authorization": allowed}}
+
+
+def _note(request: Request, status: int, answer: bytes) -> None:
+    """Log what was asked and answered, where somebody debugs: without headers, which hold the token and the secret."""
+    if not log.is_enabled_for(logging.DEBUG):
+        return
+    with contextlib.suppress(Exception):  # a log that cannot be written must not make an answer a lost one
+        asked, said = request.body.decode("utf-8", "replace"), answer[:_ANSWER_LOGGED_BYTES].decode("utf-8", "replace")
+        log.debug("daraja", method=request.method, url=request.url, asked=asked, status=status, answer=said)
 
 
 @asynccontextmanager

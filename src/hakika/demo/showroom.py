@@ -7,7 +7,9 @@ import shutil
 import socket
 import sys
 import webbrowser
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Literal
 
 import aiohttp
 import uvicorn
@@ -18,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hakika.api.callbacks import Asgi
 from hakika.config import Settings
+from hakika.demo.breaking import KINDS, NONE, Break
 from hakika.demo.hosted import hosting, stop_on_signals
 from hakika.demo.shop.app import Shop, create_shop
 from hakika.demo.surroundings import (
@@ -37,6 +40,7 @@ from hakika.serving.server import make_presence
 from hakika.simulator import Clock, Network, receipts_from_now
 from hakika.simulator import Settings as SimulatorSettings
 from hakika.simulator import build_server as build_simulator
+from hakika.simulator import create_app as create_simulator
 
 DIRECTORY = Path(".hakika/demo")
 EVERYWHERE = {"", "0.0.0.0"}  # noqa: S104 - read, not bound
@@ -60,8 +64,11 @@ class DemoSettings(Settings):
         return (init_settings,)
 
 
-def run_demo(port: int, host: str = LOOPBACK, open_browser: bool = False) -> None:
-    """Run the demo on `port`, and its simulator on the next one, until Ctrl-C. Exits 1 where a port is taken."""
+def run_demo(port: int, host: str = LOOPBACK, open_browser: bool = False, broken: str = "") -> None:
+    """Run the demo on `port`, and its simulator on the next one, until Ctrl-C. Exits 1 where a port is taken.
+
+    `broken`: the name of what is broken on purpose.
+    """
     try:
         opened, opened_for_simulator = listen(host, port), listen(host, port + 1 if port else 0)
     except PortTaken as error:
@@ -71,33 +78,69 @@ def run_demo(port: int, host: str = LOOPBACK, open_browser: bool = False) -> Non
         )
         sys.exit(1)
     with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
-        asyncio.run(_exhibit(host, opened, opened_for_simulator, open_browser=open_browser))
+        asyncio.run(_exhibit(host, opened, opened_for_simulator, KINDS.get(broken), open_browser=open_browser))
     Console().print("Stopped.")
 
 
 async def _exhibit(
-    host: str, opened: socket.socket, opened_for_simulator: socket.socket, *, open_browser: bool
+    host: str,
+    opened: socket.socket,
+    opened_for_simulator: socket.socket,
+    broken: Break | None,
+    *,
+    open_browser: bool,
 ) -> None:
     stop_on_signals()
-    os.environ.update(around_proxies())  # else our own calls could leave the machine
     port, simulator_port = port_of(opened), port_of(opened_for_simulator)
     directory = await asyncio.to_thread(make_fresh, DIRECTORY / str(port))
-    api_key, local_key, own_url = make_api_key(), make_local_key(), f"http://{_inside(host)}:{port}"
-    settings = furnish(directory, f"http://{_inside(host)}:{simulator_port}", api_key)
-    configure_logs(settings.log_format, settings.log_level)
+    async with exhibiting(host, opened, opened_for_simulator, directory, broken) as api_key:
+        greet(_shown(host), port, simulator_port, api_key, broken)
+        if open_browser:
+            await asyncio.to_thread(webbrowser.open, f"http://{_shown(host)}:{port}/shop")
+        await asyncio.Event().wait()
+
+
+@contextlib.asynccontextmanager
+async def exhibiting(
+    host: str,
+    opened: socket.socket,
+    opened_for_simulator: socket.socket,
+    directory: Path,
+    broken: Break | None = None,
+) -> AsyncIterator[str]:
+    """Run server, shop and simulator on opened ports for as long as the block lasts. → the API key."""
+    os.environ.update(around_proxies())  # else our own calls could leave the machine
+    api_key, local_key = make_api_key(), make_local_key()
+    own_url, simulator_url = (f"http://{_inside(host)}:{port_of(one)}" for one in (opened, opened_for_simulator))
+    changes, front = dict(broken.settings) if broken else {}, None
+    if broken and broken.front:
+        front = listen(host, 0)
+        changes["CALLBACK_BASE_URL"] = f"http://{_inside(host)}:{port_of(front)}"
+    settings = furnish(directory, simulator_url, api_key, changes)
+    configure_logs(settings.log_format, settings.log_level, settings.log_file)
     known = announce(directory, make_presence(settings, own_url, local_key))
     with hold_database(settings.database_url):
-        async with aiohttp.ClientSession() as session:
-            shop = Shop(session, own_url, api_key, simulator_port)
+        async with aiohttp.ClientSession() as session, contextlib.AsyncExitStack() as hosted:
+            shop = Shop(session, own_url, api_key, port_of(opened_for_simulator))
             app = with_shop(build_server(settings, own_url, local_key), create_shop(shop))
-            simulator = build_simulator(Network(SimulatorSettings(first_receipt=receipts_from_now())), Clock()).config
-            async with hosting(simulator, opened_for_simulator), hosting(_config(app), opened):
-                await shop.listen(own_url)
-                with known:
-                    greet(_shown(host), port, simulator_port, api_key)
-                    if open_browser:
-                        await asyncio.to_thread(webbrowser.open, f"http://{_shown(host)}:{port}/shop")
-                    await asyncio.Event().wait()
+            await hosted.enter_async_context(hosting(_simulate(broken), opened_for_simulator))
+            await hosted.enter_async_context(hosting(_config(app), opened))
+            if front and broken and broken.front:
+                await hosted.enter_async_context(hosting(_config(broken.front(app), lifespan="off"), front))
+            await shop.listen(own_url)
+            with known:
+                yield api_key
+
+
+def _simulate(broken: Break | None) -> uvicorn.Config:
+    """The simulator, with what is broken on its side."""
+    network = Network(SimulatorSettings(first_receipt=receipts_from_now()))
+    if broken:
+        network.set_faults(dict(broken.faults))
+    config = build_simulator(network, Clock()).config
+    if broken and broken.bend:
+        config.app, config.date_header = broken.bend(create_simulator(network, Clock())), False
+    return config
 
 
 def make_fresh(directory: Path) -> Path:
@@ -116,8 +159,8 @@ def make_fresh(directory: Path) -> Path:
     return directory.absolute()
 
 
-def furnish(directory: Path, simulator_url: str, api_key: str) -> Settings:
-    """The settings of a server that knows the simulator alone."""
+def furnish(directory: Path, simulator_url: str, api_key: str, changes: Mapping[str, str] = NONE) -> Settings:
+    """The settings of a server that knows the simulator alone. `changes`: what is broken on purpose."""
     return DemoSettings.model_validate(
         settings_for_simulator(simulator_url)
         | {
@@ -127,6 +170,7 @@ def furnish(directory: Path, simulator_url: str, api_key: str) -> Settings:
             "HAKIKA_LOG_LEVEL": "warning",
             "HAKIKA_DISPLAY_NAME": "Hakika Demo Shop",
         }
+        | dict(changes)
     )
 
 
@@ -141,8 +185,8 @@ def with_shop(app: Asgi, shop: ASGIApp) -> ASGIApp:
     return choose
 
 
-def greet(host: str, port: int, simulator_port: int, api_key: str) -> None:
-    """Say where everything is."""
+def greet(host: str, port: int, simulator_port: int, api_key: str, broken: Break | None = None) -> None:
+    """Say where everything is, and what is broken on purpose."""
     table = Table.grid(padding=(0, 2))
     table.add_row("Shop, with a phone beside it", f"[bold]http://{host}:{port}/shop[/bold]")
     table.add_row("All phones of the simulator", f"http://{host}:{simulator_port}/simulator")
@@ -156,11 +200,17 @@ def greet(host: str, port: int, simulator_port: int, api_key: str) -> None:
         """-H 'Content-Type: application/json' -d '{"amount": 10, "phone": "0712345678", "reference": "first"}'""",
         markup=False,
     )
+    if broken:
+        console.print(f"[bold red]Broken on purpose ({broken.name}):[/bold red] {broken.told} {broken.shown}")
+        console.print("Watch it being found, in another terminal in this directory: [bold]hakika doctor[/bold]")
+        console.print("What it does to the payment above: [bold]hakika explain first[/bold]")
     console.print("Ctrl-C stops it.")
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(app, access_log=False, log_level="warning", ws="none", timeout_graceful_shutdown=1)
+def _config(app: ASGIApp, lifespan: Literal["auto", "off"] = "auto") -> uvicorn.Config:
+    return uvicorn.Config(
+        app, access_log=False, log_level="warning", ws="none", timeout_graceful_shutdown=1, lifespan=lifespan
+    )
 
 
 def _inside(host: str) -> str:

@@ -27,6 +27,7 @@ class Area(StrEnum):
     CALLBACK_URL = "callback-url"
     CALLERS = "callers"
     INSIDE = "inside"
+    GOING_LIVE = "going-live"  # what must be so before real money
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -51,4 +52,5 @@ class Check(NamedTuple):
     cure: str  # what to do
     look: Look
     live: bool = False  # needs the running server's own memory: skipped where there is none
+    going_live: bool = False  # is only about what must be so before real money: runs with `--going-live`
     asked: bool = False  # runs only when it is named or asked for: it writes, or goes out and comes back

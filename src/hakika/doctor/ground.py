@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from hakika.config import Settings
+from hakika.doctor.disk import Disk
+from hakika.doctor.sharing import Shared, look_up_aside
+from hakika.domain.errors import SettingError
 from hakika.engine.accounts import Accounts
+from hakika.engine.outbound import Resolve
+from hakika.engine.vault import Vault
 from hakika.store.opening import Store
 
 
@@ -21,6 +26,11 @@ class Ground:
     accounts: Accounts | None
     callback_origin: str  # the origin that the next push would carry; `config.NOWHERE` where there is none
     store_trouble: str = ""
+    settings_trouble: SettingError | None = None  # they cannot even be read: `settings` is then a blank
+    disk: Disk = field(default_factory=Disk)
     certificates: Path | None = None  # a CA bundle besides the system's, for tests
+    look_up: Resolve = look_up_aside  # DNS: host, port → addresses
     resolve: Mapping[str, str] = field(default_factory=dict)  # host → address:port instead of DNS, for tests
+    vault: Vault | None = None  # None where the secret key cannot be had: no token can be marked as ours
+    shared: Shared = field(default_factory=Shared)  # what several checks of one examination ask once
     live: Mapping[str, Any] = field(default_factory=dict)  # the running server's parts, by name

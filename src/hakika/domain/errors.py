@@ -224,6 +224,14 @@ class AccountExists(Conflict):
     cure = "Choose another name, or change the account that exists."
 
 
+class ChannelExists(Conflict):
+    """The account has a message channel of that kind, and no payer is told twice: change that one, or delete it."""
+
+    code = "channel_exists"
+    title = "The account has a channel of this kind"
+    cure = "Change or delete the channel that exists: `hakika messages channels` lists it."
+
+
 class Unavailable(HakikaError):
     """A part that we need does not answer now. Nothing that was promised is lost."""
 

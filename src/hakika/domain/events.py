@@ -25,9 +25,13 @@ class EventType(StrEnum):
     CHECKOUT_CANCELLED = "checkout.cancelled"
     ENDPOINT_FAILING = "endpoint.failing"  # for the operator: it does not take what it is owed
     ENDPOINT_RECOVERED = "endpoint.recovered"
+    ALERT_OPENED = "alert.opened"  # for the operator: also each time that it is told again
+    ALERT_CLOSED = "alert.closed"
 
 
 PING = "test.ping"
+TRIAL = "test.callback"
+"""What came of a callback that `doctor --callback` posted. No endpoint can ask for it: it is in the log and streams."""
 PROBES = frozenset({PING, *(f"test.{name}" for name in EventType if not name.startswith("endpoint."))})
 """Made by hand, to try a receiver. Only who asked for them by name gets them: never mixed with real ones."""
 

@@ -69,6 +69,11 @@ def read_rule(values: Iterable[str], *, loopback: bool) -> AddressRule:
     return AddressRule(everything, tuple(networks), frozenset(hosts))
 
 
+def name_kind(address: str) -> str:
+    """What keeps the internet from reaching an address (`private`, `this machine's own` …), or `""` where nothing."""
+    return _kind_of(_unwrap(ipaddress.ip_address(address.partition("%")[0])))
+
+
 def _unwrap(address: Address) -> Address:
     """The IPv4 address that an IPv6 one stands for: that is where a packet to it ends."""
     if isinstance(address, ipaddress.IPv6Address):

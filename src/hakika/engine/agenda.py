@@ -11,8 +11,8 @@ from hakika.domain import schedule
 from hakika.domain.payment import DECLINED, PAID, Facts, Push, Stage, Status, View
 from hakika.store.payments import PaymentRow
 
-CallbacksArrive = Callable[[str], bool]
-"""Whether callbacks arrive for an account."""
+CallbacksArrive = Callable[[str, int], bool]
+"""Whether the callback of an account's prompt that was sent then can be expected."""
 
 
 class Hint(msgspec.Struct, frozen=True):
@@ -72,7 +72,7 @@ def _plan_next_query(row: PaymentRow, facts: Facts, now_ms: int, arrive: Callbac
         second_at_ms = facts.query_declines[-1].at_ms + schedule.CONFIRM_DECLINE_AFTER_MS
         if second_at_ms > now_ms:
             return second_at_ms
-    arriving = row.verified and arrive(row.account) and not row.called_back_at_ms
+    arriving = row.verified and not row.called_back_at_ms and arrive(row.account, row.sending_at_ms)
     return min(schedule.next_query_at(prompted_at_ms, now_ms, callbacks_arrive=arriving), give_up_at_ms)
 
 

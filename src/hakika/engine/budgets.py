@@ -1,14 +1,18 @@
 """The accounts' budgets of Daraja calls, kept in the store so that all nodes share them."""
 
+from collections import Counter
+from collections.abc import Callable, Sequence
+
 import msgspec
+import structlog
 
 from hakika.domain.budget import Budget, Grant, open_budget, refill, shrink, spend
 from hakika.engine.accounts import Account, Accounts
-from hakika.engine.clock import Clock
 from hakika.store.accounts import lock_budget, write_budget
 from hakika.store.opening import Store
 from hakika.store.transaction import Transaction
 
+log = structlog.get_logger("hakika.budgets")
 _DECODE = msgspec.json.Decoder(Budget).decode
 _ENCODE = msgspec.json.Encoder().encode
 
@@ -16,8 +20,13 @@ _ENCODE = msgspec.json.Encoder().encode
 class Budgets:
     """Grants calls and shrinks budgets."""
 
-    def __init__(self, store: Store, accounts: Accounts, clock: Clock) -> None:
+    def __init__(self, store: Store, accounts: Accounts, clock: Callable[[], int]) -> None:
         self._store, self._accounts, self._clock = store, accounts, clock
+        self.shrinks: Counter[str] = Counter()  # account → how often Daraja told this process that it is too much
+
+    def accounts(self) -> Sequence[Account]:
+        """Whose budgets these are."""
+        return self._accounts.known()
 
     def grant(self, tx: Transaction, account_id: str, pushes: int, queries: int) -> Grant:
         """Spend as many of the wanted calls as there is room for."""
@@ -39,6 +48,8 @@ class Budgets:
 
     async def shrink(self, account_id: str) -> None:
         """Daraja said that it is too much."""
+        self.shrinks[account_id] += 1
+        log.warning("spike_arrest", account=account_id)
         await self._store.write(lambda tx: self._shrink(tx, account_id))
 
     def _shrink(self, tx: Transaction, account_id: str) -> None:

@@ -49,6 +49,11 @@ class Recorded(msgspec.Struct, frozen=True):
 
     payment: PaymentRow | None
     event: EventRow | None = None
+    trial: bool = False  # the doctor's own: nothing but an event is kept of it, and nothing counts it
+
+
+def _is_none(_: str) -> bool:
+    return False
 
 
 class Surroundings(msgspec.Struct, frozen=True):
@@ -59,6 +64,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     callbacks_arrive: CallbacksArrive
     shortcodes: Mapping[str, frozenset[str]]  # account → the shortcodes that its callbacks may name
     public_url: str = ""  # where payers find us
+    is_trial: Callable[[str], bool] = _is_none  # whether a token is of a callback that the doctor posted
 
 
 class Case:

@@ -4,6 +4,7 @@ request   ask a phone for money            read, find      a payment, payments
 register  follow a push made elsewhere     tell            all that is known of one, in order
 query     ask Daraja now                   wait            until it has ended
 cancel    call it off before it is sent    resolve         a person's word
+explain   what happened, in words
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -29,6 +30,7 @@ from hakika.engine.case import Evidence, read_facts
 from hakika.engine.clock import Clock
 from hakika.engine.collect import Collector
 from hakika.engine.conclusion import make_event
+from hakika.engine.explanation import Explanation, tell_explanation
 from hakika.engine.fold import apply
 from hakika.engine.ids import Entropy, make_id
 from hakika.engine.ledger import Ledger
@@ -154,6 +156,11 @@ class Cashier:
         """Return all evidence and events of a payment, in order. Raises NotFound."""
         await self.read(payment_id)
         return await self._store.read(lambda tx: tell_all(tx, payment_id))
+
+    async def explain(self, payment_id: str) -> Explanation:
+        """Say in words what happened, what it means for the money, and which cure and checks apply. Raises NotFound."""
+        row = await self.read(payment_id)
+        return await self._store.read(lambda tx: tell_explanation(tx, row, self._clock()))
 
     async def wait(
         self, payment_id: str, timeout_ms: int, enough: Callable[[PaymentRow], bool] = has_ended

@@ -6,15 +6,26 @@ evidence. A push whose answer was lost is never sent again.
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, assert_never
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from hakika.daraja.protocol import PushOrder, PushOutcome, QueryOutcome, Shortcode
 from hakika.daraja.requests import safe_description
 from hakika.domain import schedule
 from hakika.domain.errors import CannotQuery, Conflict, HakikaError, StoreUnavailable
-from hakika.domain.evidence import AnyReading, GaveUp, PushLost, PushStarted, SendingStopped
+from hakika.domain.evidence import (
+    AnyReading,
+    GaveUp,
+    PushAccepted,
+    PushLost,
+    PushRefused,
+    PushStarted,
+    QueryAnswered,
+    QueryUnanswered,
+    SendingStopped,
+)
 from hakika.domain.payment import Facts, Push
 from hakika.engine.accounts import Accounts
 from hakika.engine.agenda import Hint
@@ -23,6 +34,7 @@ from hakika.engine.case import Evidence, Guard, Recorded, read_facts
 from hakika.engine.clock import Clock
 from hakika.engine.ids import Entropy, make_id
 from hakika.engine.ledger import Ledger
+from hakika.engine.story import mask_prompt
 from hakika.store.payments import PaymentRow
 
 log = structlog.get_logger("hakika.collect")
@@ -71,7 +83,8 @@ class Collector:
     async def act(self, row: PaymentRow) -> str:
         """Do what is due on this payment. → what was done: pushed, queried, gave_up, lost, stopped, nothing."""
         try:
-            return await self._act(row)
+            with bound_contextvars(payment=row.id):  # on every line that is logged meanwhile, whoever writes it
+                return await self._act(row)
         except (NothingToDo, CannotQuery):
             return "nothing"
 
@@ -99,7 +112,9 @@ class Collector:
             return "refused"
         started = PushStarted(self._clock(), attempt)
         await self._decide(row, started, f"push:{attempt}:started", self._may_start(facts))
-        outcome = await self._daraja.push(account.id, account.shortcode, self._order(row), attempt)
+        order = self._order(row)
+        log.info("pushing", payment=row.id, reference=row.reference, attempt=attempt, callback_url=order.callback_url)
+        outcome = await self._daraja.push(account.id, account.shortcode, order, attempt)
         await self._record_answer(row, attempt, outcome)
         return "pushed"
 
@@ -117,7 +132,7 @@ class Collector:
     async def _record_answer(
         self, row: PaymentRow, attempt: int, outcome: PushOutcome, guard: Guard | None = None
     ) -> None:
-        log.info("pushed", payment=row.id, attempt=attempt, answer=type(outcome.reading).__name__)
+        log.info("pushed", payment=row.id, reference=row.reference, attempt=attempt, **_describe(outcome.reading))
         answer = Evidence(
             reading=outcome.reading,
             identity=f"push:{attempt}:answer",
@@ -136,7 +151,7 @@ class Collector:
         last_word = schedule.is_last_word(_prompted_at(row), now_ms)
         outcome = await self._daraja.query(account.id, account.shortcode, facts.checkout_ids[0], last_word)
         reading = outcome.reading
-        log.info("queried", payment=row.id, answer=type(reading).__name__, code=reading.code)
+        log.info("queried", payment=row.id, reference=row.reference, last_word=last_word, **_describe(reading))
         identity = make_id("qry", now_ms, self._entropy)
         recorded = await self._record_surely(Evidence(reading, identity, payment=row.id, raw=outcome.raw))
         if outcome.pressure:
@@ -189,6 +204,24 @@ class Collector:
                 if self._clock() >= until_ms:
                     raise
                 await asyncio.sleep(self._clock.seconds(RECORD_AGAIN_AFTER_MS))
+
+
+def _describe(reading: PushAccepted | PushRefused | PushLost | QueryAnswered | QueryUnanswered) -> dict[str, str]:
+    """What Daraja answered, for the log."""
+    match reading:
+        case PushAccepted(checkout_request_id=prompt, merchant_request_id=merchant):
+            said = {"checkout_request_id": mask_prompt(prompt), "merchant_request_id": merchant}
+        case QueryAnswered(code=code, checkout_request_id=prompt, description=description):
+            said = {"checkout_request_id": mask_prompt(prompt), "result_code": code, "result_desc": description}
+        case PushRefused(code=code, message=message):
+            said = {"error_code": code, "error_message": message}
+        case QueryUnanswered(code=code, reason=reason):
+            said = {"error_code": code, "error_message": reason}
+        case PushLost(reason=reason):
+            said = {"error_message": reason}
+        case _:
+            assert_never(reading)
+    return {"answer": type(reading).__name__, **said}
 
 
 def is_too_late(row: PaymentRow, facts: Facts, now_ms: int) -> bool:

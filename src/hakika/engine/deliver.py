@@ -14,13 +14,16 @@ import structlog
 
 from hakika.domain.errors import HakikaError, StoreUnavailable
 from hakika.domain.schedule import DELIVERY_LEASE_MS, SECOND_MS
+from hakika.engine.apprise_urls import is_apprise_url
 from hakika.engine.clock import Clock
 from hakika.engine.endpoints import Endpoints
 from hakika.engine.ids import Entropy
 from hakika.engine.lanes import Traffic
-from hakika.engine.outbound import Sender
+from hakika.engine.notifier import Notifier
+from hakika.engine.outbound import Reply, Sender
 from hakika.engine.outcomes import GONE, Sent, Surroundings, record
 from hakika.engine.publication import encode_event
+from hakika.engine.story import tell_deliveries
 from hakika.engine.webhook import build_headers
 from hakika.store.deliveries import DeliveryStatements, Owed, take_due, take_probe
 from hakika.store.endpoints import DueLane, EndpointRow, list_due_lanes, lock_endpoints, set_lane
@@ -49,15 +52,20 @@ class Deliverer:
         clock: Clock,
         entropy: Entropy,
         announce: Callable[[Sequence[EventRow]], None] = lambda _: None,
+        notifier: Notifier | None = None,
     ) -> None:
-        """`announce` is told of events that are published about endpoints, once that is durable."""
+        """`announce` is told of events that are published about endpoints, once that is durable.
+
+        Without a notifier, what is owed to people waits.
+        """
         self._store, self._sender, self._clock, self._entropy = store, sender, clock, entropy
-        self._endpoints, self._announce = endpoints, announce
+        self._endpoints, self._announce, self._notifier = endpoints, announce, notifier
         self._deliveries, self._events = DeliveryStatements(store.dialect), EventStatements(store.dialect)
         self._traffic: dict[str, Traffic] = {}
         self._sending: dict[asyncio.Task[None], Owed] = {}
         self._sent: list[Sent] = []
         self._unsent: list[Owed] = []
+        self.on_sent: list[Callable[[Sequence[Sent]], None]] = [tell_deliveries]  # once that is durable
         self._wake, self._outcome = asyncio.Event(), asyncio.Event()
         self._stopping = False
         self._barred = False  # whether the last look found lanes in use, and all of them closed
@@ -180,16 +188,26 @@ class Deliverer:
         self._outcome.set()
 
     async def _attempt(self, endpoint: EndpointRow, owed: Owed) -> Sent:
-        body, at_ms = encode_event(owed.event), self._clock()
+        at_ms = self._clock()
+        if is_apprise_url(endpoint.url):
+            return Sent(owed, endpoint, await self._tell(endpoint, owed.event), at_ms)
+        body = encode_event(owed.event)
         headers = build_headers(owed.event.id, body, self._endpoints.signers(endpoint))
         return Sent(owed, endpoint, await self._sender.post(endpoint.url, body, headers), at_ms)
+
+    async def _tell(self, endpoint: EndpointRow, event: EventRow) -> Reply:
+        if self._notifier is None:
+            return Reply(0, "nobody here sends messages", b"", 0)
+        return await self._notifier.send(self._endpoints.open_url(endpoint), event)
 
     def _finish(self, traffic: Traffic, task: "asyncio.Task[None]") -> None:
         crowded = len(self._sending) >= SENDING_AT_ONCE
         owed = self._sending.pop(task)
         traffic.sending -= 1
         if not task.cancelled() and task.exception() is not None:
-            log.error("sending_failed", event=owed.event.id, exc_info=task.exception())  # its lease ends
+            # Its lease ends, and it is sent again.
+            about = owed.event
+            log.error("sending_failed", payment=about.payment, event_id=about.id, exc_info=task.exception())
         for waiting in self._traffic.values() if crowded else [traffic]:
             self._pump(waiting)
         if traffic.more and traffic.room() > 0:
@@ -239,6 +257,8 @@ class Deliverer:
     async def _write(self, sent: Sequence[Sent], unsent: Sequence[Owed]) -> None:
         around = Surroundings(self._deliveries, self._events, self._clock(), self._entropy)
         published = await self._store.write(lambda tx: record(tx, around, sent, unsent))
+        for listener in self.on_sent if sent else ():
+            listener(sent)
         if published:
             self._announce(published)
             self._wake.set()

@@ -16,10 +16,12 @@ import structlog
 
 from hakika.daraja.callbacks import read_callback
 from hakika.domain.errors import StoreUnavailable
-from hakika.engine.case import Evidence, Origin
+from hakika.domain.evidence import CallbackReceived
+from hakika.engine.case import Evidence, Origin, Recorded
 from hakika.engine.ledger import Ledger
 from hakika.engine.patience import Patience
 from hakika.engine.spool import Spool
+from hakika.engine.story import mask_prompt
 
 log = structlog.get_logger("hakika.desk")
 DRAINED_AT_ONCE = 256
@@ -42,25 +44,30 @@ class Desk:
     def __init__(self, ledger: Ledger, spool: Path, clock: Callable[[], int]) -> None:
         self._ledger, self._spool, self._clock = ledger, Spool(spool), clock
         self._patience = Patience()
+        self.spooled = 0
         self.lost = 0  # callbacks that neither the database nor the spool took: for /ready
         self.spoiled = 0  # whole lines of the spool that could not be recorded, and were set aside
 
-    async def receive(self, posted: Posted) -> None:
-        """Record a callback, or spool it. Never raises.
+    async def receive(self, posted: Posted) -> Recorded | None:
+        """Record a callback, or spool it. Never raises. → what came of it, or None where that is not known yet.
 
         Where the database took too long, what was asked of it goes on: the same bytes are a copy.
         """
         try:
             answer = self._ledger.submit(read_posted(posted))
             self._patience.limit(answer)
-            await answer
+            return await answer
         except Exception as error:  # noqa: BLE001 - whatever broke, the bytes must be kept
-            log.warning("callback_spooled", error=type(error).__name__, unavailable=isinstance(error, StoreUnavailable))
+            unavailable = isinstance(error, StoreUnavailable)
+            log.warning("callback_spooled", error=type(error).__name__, unavailable=unavailable, **_name(posted))
             try:
                 await asyncio.to_thread(self._spool.append, msgspec.json.encode(posted))
+                self.spooled += 1
             except OSError as disk:
                 self.lost += 1
-                log.critical("callback_lost", error=str(disk), body=posted.body[:200].decode(errors="replace"))
+                body = posted.body[:200].decode(errors="replace")
+                log.critical("callback_lost", error=str(disk), body=body, **_name(posted))
+        return None
 
     async def waiting(self) -> int:
         """How many callbacks wait in the spool. Raises OSError."""
@@ -98,11 +105,19 @@ class Desk:
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - one line that breaks must not keep the others waiting for ever
-            log.error("spool_line_spoiled", error=type(error).__name__)
+            log.error("spool_line_spoiled", error=type(error).__name__, **_name(posted))
             self._spool.set_aside(line, torn=False)
             self.spoiled += 1
             return False
         return True
+
+
+def _name(posted: Posted) -> dict[str, str]:
+    """What tells which payment it is about: the database, which knows, did not answer."""
+    reading = read_callback(posted.body, posted.at_ms, trusted=False)
+    if not isinstance(reading, CallbackReceived):
+        return {"reason": reading.reason}
+    return {"checkout_request_id": mask_prompt(reading.checkout_request_id), "result_code": reading.code}
 
 
 def _in_batches(lines: Iterator[bytes]) -> Iterator[list[bytes]]:

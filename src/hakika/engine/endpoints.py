@@ -12,6 +12,7 @@ from hakika.domain.events import KNOWN_TYPES
 from hakika.domain.lane import Lane
 from hakika.domain.schedule import HOUR_MS
 from hakika.engine.addresses import AddressRule
+from hakika.engine.apprise_urls import DEFAULT_TYPES, is_apprise_url, mask_url
 from hakika.engine.ids import Entropy, make_id
 from hakika.engine.representation import iso
 from hakika.engine.vault import Vault
@@ -42,14 +43,18 @@ class Endpoints:
     def create(
         self, tx: Transaction, mode: str, url: str, event_types: Sequence[str], description: str
     ) -> tuple[str, EndpointRow]:
-        """Store a new endpoint. → its secret, shown this once, and its row. Raises InvalidRequest."""
-        now_ms, secret = self._clock(), self._make_secret()
+        """Store a new endpoint. → its secret, shown this once, and its row. Raises InvalidRequest.
+
+        The URL of a message is itself the secret: it is sealed, masked in the row, and nothing else signs.
+        """
+        now_ms, message = self._clock(), is_apprise_url(url)
+        secret = url if message else self._make_secret()
         row = EndpointRow(
             id=make_id("ep", now_ms, self._entropy),
             mode=mode,
-            url=self._read_url(url, mode),
+            url=mask_url(url) if message else self._read_url(url, mode),
             description=description,
-            event_types=read_types(event_types),
+            event_types=read_types(event_types or (DEFAULT_TYPES if message else ())),
             active=True,
             off_reason="",
             secret=self._vault.seal(secret.encode()),
@@ -58,7 +63,7 @@ class Endpoints:
             created_at_ms=now_ms,
         )
         insert_endpoint(tx, row)
-        return secret, row
+        return "" if message else secret, row
 
     def change(
         self,
@@ -73,21 +78,26 @@ class Endpoints:
         """Change what is given. A new URL, or being turned on, lets it begin anew. Raises InvalidRequest."""
         values: dict[str, Any] = {}
         if url is not None:
-            values["url"] = self._read_url(url, row.mode)
+            values |= self._readdress(row, url)
         if event_types is not None:
-            values["event_types"] = read_types(event_types)
+            values["event_types"] = read_types(event_types or (DEFAULT_TYPES if is_apprise_url(row.url) else ()))
         if description is not None:
             values["description"] = description
         if active is not None:
             values |= {"active": active, "off_reason": "" if active else row.off_reason or TURNED_OFF}
-        if values.get("url", row.url) != row.url or (active and not row.active):
+        if values.get("url", row.url) != row.url or "secret" in values or (active and not row.active):
             values |= Lane()._asdict()
         if values:
             change_endpoint(tx, row.id, values)
         return row._replace(**values)
 
     def rotate(self, tx: Transaction, row: EndpointRow, overlap_ms: int = OVERLAP_MS) -> tuple[str, EndpointRow]:
-        """Give an endpoint a new secret; the one before signs beside it for a while. → the new one, the row."""
+        """Give an endpoint a new secret; the one before signs beside it for a while. → the new one, the row.
+
+        Raises InvalidRequest for one that tells people: nothing is signed there.
+        """
+        if is_apprise_url(row.url):
+            raise InvalidRequest(f"{row.id} has no secret but its URL: give it another `url`.", field="url")
         secret = self._make_secret()
         values: dict[str, Any] = {
             "secret": self._vault.seal(secret.encode()),
@@ -112,10 +122,22 @@ class Endpoints:
         """Let a failing endpoint be tried now."""
         set_lane(tx, endpoint_id, Lane())
 
+    def open_url(self, row: EndpointRow) -> str:
+        """The whole URL of an endpoint that tells people: a secret."""
+        return self._vault.open(row.secret or b"").decode()
+
     def signers(self, row: EndpointRow) -> list[Webhook]:
         """Whoever signs for it now, the newest secret first: two while a rotation lasts."""
         old = row.old_secret if row.old_secret_until_ms > self._clock() else None
         return self._signers.find([one for one in (row.secret, old) if one is not None])
+
+    def _readdress(self, row: EndpointRow, url: str) -> dict[str, Any]:
+        if is_apprise_url(row.url) != is_apprise_url(url):
+            message = "A webhook stays one, and so does an endpoint that tells people: make a new endpoint."
+            raise InvalidRequest(message, field="url")
+        if is_apprise_url(url):
+            return {"url": mask_url(url), "secret": self._vault.seal(url.encode())}
+        return {"url": self._read_url(url, row.mode)}
 
     def _make_secret(self) -> str:
         return f"whsec_{base64.b64encode(self._entropy(SECRET_BYTES)).decode()}"

@@ -31,6 +31,7 @@ from hakika.engine.intake import (
     stamp_trust,
 )
 from hakika.engine.receipts import settle_receipts
+from hakika.engine.trial import publish_trials
 from hakika.store.events import EventRow, EventStatements, publish
 from hakika.store.evidence import EvidenceStatements, claim_reference, free_reference, mark_adopted
 from hakika.store.payments import FOLDED, PaymentRow, PaymentStatements, find_rivals
@@ -64,7 +65,8 @@ def apply(tx: Transaction, statements: Statements, around: Surroundings, batch: 
     while follow_ups:
         _, more, follow_ups = _fold_round(tx, statements, around, follow_ups)
         touched += more
-    events = _publish(tx, statements.events, touched, settle_attempts(tx, touched, around))
+    beside = [*settle_attempts(tx, touched, around), *publish_trials(batch, around)]
+    events = _publish(tx, statements.events, touched, beside)
     moved = [case.row for case in touched if case.event is None and case.row.stage != case.before.stage]
     if moved:
         tx.dialect.tell_others(tx.cursor, " ".join(["stage", *(row.id for row in moved[:MOVES_TOLD])]))
@@ -87,12 +89,12 @@ def _fold_round(
     strangers = []
     for piece in batch:
         case = find_case(cases, piece)
-        if case is None:
+        if case is None and not around.is_trial(piece.token):
             strangers.append(piece)
         refusal = _judge(case, piece, around) if case else None
         if case and not refusal:
             case.heard.append(stamp_trust(case, piece, around))
-        answers.append(refusal or case or _unknown(piece))
+        answers.append(refusal or case or _unknown(piece, around))
     quarantine(tx, statements.evidence, strangers, around.now_ms)
     touched = [case for case in dict.fromkeys(cases.values()) if case.heard]
     settle_receipts(tx, statements.evidence, touched)
@@ -120,8 +122,10 @@ def _judge(case: Case, piece: Evidence, around: Surroundings) -> HakikaError | N
     return piece.guard(so_far.row, so_far.facts)
 
 
-def _unknown(piece: Evidence) -> Recorded | HakikaError:
-    return NotFound(f"There is no payment {piece.payment}.") if piece.payment else Recorded(None)
+def _unknown(piece: Evidence, around: Surroundings) -> Recorded | HakikaError:
+    if piece.payment:
+        return NotFound(f"There is no payment {piece.payment}.")
+    return Recorded(None, trial=around.is_trial(piece.token))
 
 
 def _follow(tx: Transaction, statements: Statements, touched: Sequence[Case]) -> list[Evidence]:
@@ -188,10 +192,10 @@ def _write(tx: Transaction, statements: PaymentStatements, touched: Sequence[Cas
 
 
 def _publish(
-    tx: Transaction, statements: EventStatements, touched: Sequence[Case], of_checkouts: Sequence[EventRow]
+    tx: Transaction, statements: EventStatements, touched: Sequence[Case], beside: Sequence[EventRow]
 ) -> list[EventRow]:
     told = [case for case in touched if case.event]
-    published = publish(tx, statements, [*(case.event for case in told if case.event), *of_checkouts])
+    published = publish(tx, statements, [*(case.event for case in told if case.event), *beside])
     for case, event in zip(told, published, strict=False):
         case.event = event
     return published

@@ -1,7 +1,8 @@
 """Whether callbacks arrive, account by account: what decides when Daraja is asked.
 
 While they do, the first query waits until a callback would be overdue. When they do not (localhost, a broken
-tunnel, an outage), and before anything is known, queries start early.
+tunnel, an outage), and before anything is known, queries start early. Where a tunnel says that no address leads to
+us, or that it changed since a prompt was sent, nobody waits for callbacks to be missed first.
 """
 
 from collections.abc import Callable
@@ -22,14 +23,28 @@ class CallbackHealth:
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
         self._arrive: dict[str, bool] = {}
+        self._open_since: Callable[[], int | None] = lambda: 0
+        self._looked_through: dict[str, int | None] = {}  # account → since when the address was open, at the last look
+
+    def watch(self, open_since: Callable[[], int | None]) -> None:
+        """Let a tunnel say since when the address that pushes carry has led to us; None: no address does."""
+        self._open_since = open_since
 
     def arrive(self, account: str) -> bool:
         """Whether the account's callbacks arrive, as far as we know."""
-        return self._arrive.get(account, False)
+        return self._open_since() is not None and self._arrive.get(account, False)
+
+    def expect(self, account: str, sent_at_ms: int) -> bool:
+        """Whether the callback of a prompt sent then can be expected: one to an address that is gone cannot."""
+        since_ms = self._open_since()
+        return since_ms is not None and sent_at_ms >= since_ms and self._arrive.get(account, False)
 
     def look(self, tx: Transaction, account: str) -> bool:
         """Look again. → True when callbacks just stopped arriving, so that queries must hurry."""
-        ended, called_back = count_callbacks(tx, account, self._clock() - SETTLING_MS, LATEST)
-        before, now = self.arrive(account), ended >= ENOUGH and called_back >= ended * ARRIVING_SHARE
-        self._arrive[account] = now
-        return before and not now
+        since_ms = self._open_since()
+        settled_ms = self._clock() - SETTLING_MS
+        ended, called_back = count_callbacks(tx, account, since_ms or 0, settled_ms, LATEST)
+        now = since_ms is not None and ended >= ENOUGH and called_back >= ended * ARRIVING_SHARE
+        before, moved = self._arrive.get(account, False), self._looked_through.get(account, since_ms) != since_ms
+        self._arrive[account], self._looked_through[account] = now, since_ms
+        return before and (moved or not now)

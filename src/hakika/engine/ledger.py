@@ -8,7 +8,8 @@ leaves its waiters hanging.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextvars import Context
 from functools import partial
 from threading import Lock
 
@@ -20,7 +21,8 @@ from hakika.engine.fold import Folded, Statements, apply
 from hakika.engine.health import CallbackHealth
 from hakika.engine.ids import Entropy, count_ids
 from hakika.engine.notices import Notices
-from hakika.store.events import EventRow
+from hakika.engine.story import tell_batch
+from hakika.engine.tally import Tally
 from hakika.store.opening import Store
 from hakika.store.transaction import Transaction
 
@@ -57,8 +59,13 @@ class Ledger:
     ) -> None:
         self.store, self.notices, self.health = store, notices, health
         self.statements = Statements(store.dialect)
+        self.tally = Tally()
+        notices.listen_batches(self.tally.take)
+        notices.listen_batches(tell_batch)
+        self.failed = 0  # pieces that could not be recorded though the database answers: for the metrics
         self.public_url = ""  # where payers find us: for the addresses in what is published
         self._clock, self._entropy = clock, entropy
+        self.is_trial: Callable[[str], bool] = lambda _: False  # of which tokens nothing but an event is kept
         self._shortcodes: Callable[[], Mapping[str, frozenset[str]]] = dict
         self._waiting: deque[_Waiting] = deque()
         self._committers: set[asyncio.Task[None]] = set()
@@ -72,7 +79,7 @@ class Ledger:
         """What folding needs to know besides the database, now."""
         now_ms = self._clock()
         event_ids = count_ids("evt", now_ms, self._entropy)
-        return Surroundings(now_ms, event_ids, self.health.arrive, self._shortcodes(), self.public_url)
+        return Surroundings(now_ms, event_ids, self.health.expect, self._shortcodes(), self.public_url, self.is_trial)
 
     async def record(self, evidence: Evidence) -> Recorded:
         """Fold one piece of evidence in; answered when it is durable.
@@ -87,7 +94,8 @@ class Ledger:
         answer: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
         self._waiting.append((evidence, answer))
         if len(self._committers) < self.store.writers:
-            committer = asyncio.create_task(self._commit_waiting())
+            # In a context of its own: what it logs is not about the payment of whoever came first.
+            committer = asyncio.create_task(self._commit_waiting(), context=Context())
             self._committers.add(committer)
         return answer
 
@@ -101,7 +109,7 @@ class Ledger:
                     await self._commit_one_by_one(batch.taken)
                     continue
                 _settle(batch.taken, folded.answers)
-                self._announce(folded)
+                self._announce(folded, batch.taken)
         finally:
             self._leave(batch)
 
@@ -151,25 +159,32 @@ class Ledger:
             try:
                 folded = await self.store.write(partial(self._apply_one, evidence))
             except Exception as error:
-                log.error("evidence_failed", payment=evidence.payment, identity=evidence.identity, exc_info=error)
+                self.failed += 1
+                payment = await self._name_payment(evidence)
+                log.error("evidence_failed", payment=payment, identity=evidence.identity, exc_info=error)
                 if not answer.done():
                     answer.set_exception(error)
                 continue
             _settle([(evidence, answer)], folded.answers)
-            self._announce(folded)
+            self._announce(folded, [(evidence, answer)])
 
-    def _announce(self, folded: Folded) -> None:
-        self.notices.tell_batch(folded.rows, folded.events, folded.moved)
+    async def _name_payment(self, evidence: Evidence) -> str:
+        """Which payment a piece is about, as far as that can be told without folding it: for the log."""
+        if evidence.payment or not evidence.token:
+            return evidence.payment
+        by_token = self.statements.payments.ids_by_token
+        try:
+            found = await self.store.read(lambda tx: tx.look_up(by_token, [evidence.token]))
+        except Exception:  # noqa: BLE001 - the line is worth more than its name
+            return ""
+        return str(found[0][0]) if found else ""
+
+    def _announce(self, folded: Folded, taken: list[_Waiting]) -> None:
+        heard = [(waiting[0], answer) for waiting, answer in zip(taken, folded.answers, strict=True)]
+        self.notices.tell_batch(folded.rows, folded.events, folded.moved, heard)
         for row in folded.rows:
             if row.frozen:
                 log.critical("invariant_broken", payment=row.id, rule=row.frozen)
-        if folded.rows:
-            log.info("recorded", pieces=len(folded.answers), payments=_summary(folded.events))
-
-
-def _summary(events: Sequence[EventRow]) -> list[str]:
-    """`pay_…:completed` for each payment whose status changed: one log line a batch, not one a payment."""
-    return [f"{event.payment}:{event.type[8:]}" for event in events if event.type.startswith("payment.")]
 
 
 def _settle(taken: list[_Waiting], recorded: list[Recorded | HakikaError]) -> None:

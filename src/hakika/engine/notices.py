@@ -7,13 +7,26 @@ comes through the feed (`engine.feed`), which follows the log.
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
+from hakika.domain.errors import HakikaError
+from hakika.engine.case import Evidence, Recorded
 from hakika.store.events import EventRow
 from hakika.store.payments import PaymentRow
+
+
+class Batch(NamedTuple):
+    """What one transaction changed; `heard`: each piece of evidence that it recorded, with what came of it."""
+
+    rows: Sequence[PaymentRow]
+    events: Sequence[EventRow]
+    heard: Sequence[tuple[Evidence, Recorded | HakikaError]] = ()
+
 
 Listener = Callable[[PaymentRow], None]
 EventListener = Callable[[Sequence[EventRow]], None]
 MoveListener = Callable[[Sequence[PaymentRow]], None]
+BatchListener = Callable[[Batch], None]
 
 CHANGES_KEPT = 8
 """For one who does not come to look: more stages than a payment has. Beyond them the oldest are forgotten."""
@@ -56,6 +69,7 @@ class Notices:
         self._listeners: list[Listener] = []
         self._event_listeners: list[EventListener] = []
         self._move_listeners: list[MoveListener] = []
+        self._batch_listeners: list[BatchListener] = []
         self._enders: list[Callable[[], None]] = []
         self.ended = False
 
@@ -101,6 +115,10 @@ class Notices:
         """Call `listener` once a batch with the payments whose stage changed without an event."""
         self._move_listeners.append(listener)
 
+    def listen_batches(self, listener: BatchListener) -> None:
+        """Call `listener` once a batch, soon: after those who waited for it were answered. For logs and counts."""
+        self._batch_listeners.append(listener)
+
     def tell(self, row: PaymentRow, number: int = 0) -> None:
         """The payment changed, and that is durable."""
         self.hand(row, number)
@@ -113,7 +131,11 @@ class Notices:
             watch.hand(row, number)
 
     def tell_batch(
-        self, rows: Sequence[PaymentRow], events: Sequence[EventRow], moved: Sequence[PaymentRow] = ()
+        self,
+        rows: Sequence[PaymentRow],
+        events: Sequence[EventRow],
+        moved: Sequence[PaymentRow] = (),
+        heard: Sequence[tuple[Evidence, Recorded | HakikaError]] = (),
     ) -> None:
         """All that one transaction changed, once it is durable."""
         numbers = {event.payment: event.number for event in events} if self._waiting else {}
@@ -123,6 +145,12 @@ class Notices:
         if moved:
             for listener in self._move_listeners:
                 listener(moved)
+        if self._batch_listeners:
+            asyncio.get_running_loop().call_soon(self._tell_of, Batch(rows, events, heard))
+
+    def _tell_of(self, batch: Batch) -> None:
+        for listener in self._batch_listeners:
+            listener(batch)
 
     def tell_events(self, events: Sequence[EventRow]) -> None:
         """These events were published, and that is durable."""

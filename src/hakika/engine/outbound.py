@@ -30,17 +30,23 @@ LOOKUPS_AT_ONCE = 64
 KEPT_OPEN_S = 1.8  # shorter than servers keep theirs (2 s and more): what they close under us would be a failure
 ERROR_LENGTH = 300
 
+_BEFORE_SENDING = (aiohttp.ClientConnectorError, aiohttp.ClientConnectorCertificateError, socket.gaierror)
+
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
 class Reply(NamedTuple):
-    """What came of one attempt. `status_code` 0: no answer; `retry_after_s`: as the receiver asked."""
+    """What came of one attempt. `status_code` 0: no answer; `retry_after_s`: as the receiver asked.
+
+    `never_left`: no connection was made, so surely nothing was sent.
+    """
 
     status_code: int
     error: str
     answer: bytes
     took_ms: int
     retry_after_s: float = 0.0
+    never_left: bool = False
 
     @property
     def taken(self) -> bool:
@@ -110,20 +116,20 @@ class Sender:
         """Post a body. Never raises: whatever happened is in the reply."""
         started = time.monotonic()
         progress = _Progress()
-        error = ""
+        error, never_left = "", False
         try:
             async with asyncio.timeout(self._within_s):
                 await self._post(URL(url), body, headers, progress)
         except TimeoutError:
             error = f"no whole answer within {self._within_s:g} s"
         except Refused as refusal:
-            error = str(refusal)
+            error, never_left = str(refusal), True
         except (aiohttp.ClientError, OSError, ValueError) as failure:
-            error = _describe(failure)
+            error, never_left = _describe(failure), isinstance(failure, _BEFORE_SENDING)
         took_ms = round((time.monotonic() - started) * 1000)
         if not error and 300 <= progress.status_code < 400:
             error = "redirects are not followed"
-        return Reply(progress.status_code, error, bytes(progress.answer), took_ms, progress.retry_after_s)
+        return Reply(progress.status_code, error, bytes(progress.answer), took_ms, progress.retry_after_s, never_left)
 
     async def _post(self, url: URL, body: bytes, headers: Mapping[str, str], progress: "_Progress") -> None:
         addresses = await self._find_addresses(url)

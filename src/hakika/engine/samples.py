@@ -2,7 +2,11 @@
 
 from typing import Any
 
+import msgspec
+
+from hakika.engine.alerts.showing import show_alert
 from hakika.engine.representation import iso
+from hakika.store.alerts import AlertRow
 
 SAMPLE_ID = "pay_00000000000000000000000000"
 _DECLINES = {
@@ -15,8 +19,14 @@ _DECLINES = {
 def sample_payment(event_type: str, mode: str, now_ms: int) -> dict[str, Any]:
     """What an event of that type could have as its data; a checkout's has the fields of a checkout."""
     kind, _, word = event_type.partition(".")
+    if kind == "alert":
+        return _sample_alert(word, mode, now_ms)
     if kind == "checkout":
         return _sample_checkout(word, mode, now_ms)
+    return _sample_payment(word, mode, now_ms)
+
+
+def _sample_payment(word: str, mode: str, now_ms: int) -> dict[str, Any]:
     status = {"created": "pending", "updated": "completed"}.get(word, word)
     paid = status in {"completed", "mispaid", "reversed"}
     code, message = _DECLINES.get(status, ("0" if paid else "", ""))
@@ -53,6 +63,26 @@ def sample_payment(event_type: str, mode: str, now_ms: int) -> dict[str, Any]:
         "final_at": None if status == "pending" else iso(now_ms),
         "updated_at": iso(now_ms),
     }
+
+
+def _sample_alert(word: str, mode: str, now_ms: int) -> dict[str, Any]:
+    evidence = {"count": 3, "since_ms": now_ms, "first": [SAMPLE_ID], "account": "default"}
+    row = AlertRow(
+        id="alr_00000000000000000000000000",
+        mode=mode,
+        rule="pending-long",
+        subject="acc_00000000000000000000000000",
+        severity="critical",
+        status="open" if word == "opened" else "closed",
+        summary="A sample: 3 payments are pending for more than 5 min (default).",
+        evidence=msgspec.json.encode(evidence).decode(),
+        opened_at_ms=now_ms,
+        seen_at_ms=now_ms,
+        told_at_ms=now_ms,
+        told=1,
+        closed_at_ms=0 if word == "opened" else now_ms,
+    )
+    return show_alert(row)
 
 
 def _sample_checkout(status: str, mode: str, now_ms: int) -> dict[str, Any]:

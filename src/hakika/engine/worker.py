@@ -112,7 +112,7 @@ class Worker:
             rows = await self._claim() if room > 0 else []
             for row in rows:
                 self._under_way.add(row.id)
-                task = asyncio.create_task(self._act(row))
+                task = asyncio.create_task(self._act(row), name=row.id)
                 self._acting.add(task)
                 task.add_done_callback(self._done)
             self.beat_at_ms = self._clock()
@@ -213,7 +213,7 @@ class Worker:
         self._acting.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            log.error("acting_failed", exc_info=error)
+            log.error("acting_failed", payment=task.get_name(), exc_info=error)
         # What it recorded, `_notice` has seen. Looking again after each of them would be most of what a busy one does.
         if was_full or self._retired or task.cancelled() or error is not None or task.result() == WAITS:
             self._wake.set()

@@ -16,7 +16,9 @@ import uvicorn
 from hakika.api.callbacks import Asgi
 from hakika.config import NOWHERE, Settings
 from hakika.domain.errors import SettingError
+from hakika.engine.clock import Clock
 from hakika.engine.stopping import Stopping
+from hakika.engine.tunnel import Tunnel
 from hakika.main import build_server
 from hakika.serving.connections import (
     KEEP_ALIVE_S,
@@ -27,8 +29,11 @@ from hakika.serving.connections import (
 )
 from hakika.serving.presence import Presence, announce, hold_database, make_local_key, sqlite_file
 from hakika.serving.readers import ReaderSocket, drop_stalled
+from hakika.serving.tunnels import make_tunnel
 
 GRACE_S = 6  # for requests under way: longer than a write waits for the database (`store`)
+
+TUNNEL_WITHIN_MS = 15_000  # cloudflared takes some five seconds to have an address
 
 MESSAGE_BYTES = 16 * 1024  # of what a client says over a WebSocket: its key
 
@@ -38,8 +43,15 @@ class Running:
     """A server that takes requests."""
 
     url: str
-    callback_origin: str
     settings: Settings
+    tunnel: Tunnel | None = None
+
+    @property
+    def callback_origin(self) -> str:
+        """The origin that the next push carries."""
+        if self.tunnel is not None:
+            return self.tunnel.origin or NOWHERE
+        return self.settings.callback_origin(self.url)
 
     @property
     def callbacks_lead_nowhere(self) -> bool:
@@ -63,10 +75,11 @@ def run_server(
     with hold_database(settings.database_url), bind(host, port) as listening:
         url = address_of(listening)
         local_key, stopping = make_local_key(), Stopping()
-        app = around(build_server(settings, url, local_key, stopping), url)
-        running = Running(url, settings.callback_origin(url), settings)
+        tunnel = make_tunnel(settings, url, Clock(settings.clock_speed, settings.clock_anchor_ms))
+        app = around(build_server(settings, url, local_key, stopping, tunnel), url)
+        running = Running(url, settings, tunnel)
         presence = make_presence(settings, url, local_key)
-        server = _Server(app, lambda: ready(running), stopping, raise_file_limit())
+        server = _Server(app, lambda: ready(running), stopping, raise_file_limit(), tunnel)
         with _stopped_by_signals(), announce(settings.data_dir, presence):
             server.run([listening])
 
@@ -81,7 +94,14 @@ def make_presence(settings: Settings, url: str, local_key: str) -> Presence:
 class _Server(uvicorn.Server):
     """Uvicorn's, which says when it takes requests and when it stops, and lets no connection stand half-way."""
 
-    def __init__(self, app: Asgi, ready: Callable[[], None], stopping: Stopping, connections: int) -> None:
+    def __init__(
+        self,
+        app: Asgi,
+        ready: Callable[[], None],
+        stopping: Stopping,
+        connections: int,
+        tunnel: Tunnel | None = None,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -98,7 +118,8 @@ class _Server(uvicorn.Server):
                 timeout_graceful_shutdown=GRACE_S,
             )
         )
-        self._ready, self._stopping = ready, stopping
+        self._ready, self._stopping, self._tunnel = ready, stopping, tunnel
+        self._saying: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -106,8 +127,16 @@ class _Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         await load_what_requests_need()
         await super().startup(sockets)
-        if self.started:
+        if self.started and self._tunnel is None:
             self._ready()
+        elif self.started:
+            self._saying = asyncio.create_task(self._say_ready(self._tunnel))
+
+    async def _say_ready(self, tunnel: Tunnel | None) -> None:
+        """Say so once the public address is known, which is part of it: requests are taken meanwhile."""
+        if tunnel is not None:
+            await tunnel.clock.wait_for(tunnel.settled, TUNNEL_WITHIN_MS)
+        self._ready()
 
     async def on_tick(self, counter: int) -> bool:
         """Every tenth of a second; in every tenth of them, look for connections that stand half-way."""

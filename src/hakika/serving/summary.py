@@ -17,18 +17,26 @@ def summarize(running: Running) -> dict[str, str]:
     """The summary, line by line."""
     settings = running.settings
     more = {"processes": ONE_PROCESS} if settings.web_concurrency > 1 else {}
-    where = QUERIES_DO_THE_WORK if running.callbacks_lead_nowhere else f"{running.callback_origin}/c/…"
     return {
         "url": running.url,
         "environment": f"{settings.environment} ({settings.daraja_url})",
         "account": _name_account(settings),
         "database": make_url(settings.database_url).render_as_string(hide_password=True),
-        "callbacks": where,
+        "callbacks": _say_where(running),
         "api_docs": f"{running.url}/docs",
         "api_key": "HAKIKA_API_KEY" if settings.api_key else "make one with `hakika keys create NAME`",
         "mode": "live: this is real money" if settings.environment is Environment.PRODUCTION else "test",
         **more,
     }
+
+
+def _say_where(running: Running) -> str:
+    tunnel = running.tunnel
+    if not running.callbacks_lead_nowhere:
+        return f"{running.callback_origin}/c/…" + (f" (by {tunnel.by})" if tunnel and tunnel.kind != "url" else "")
+    if tunnel is None:
+        return QUERIES_DO_THE_WORK
+    return f"{QUERIES_DO_THE_WORK}. {tunnel.why}. {tunnel.cure}" if tunnel.why else f"the tunnel opens ({tunnel.kind})"
 
 
 def _name_account(settings: Settings) -> str:

@@ -250,8 +250,8 @@ def find_payments(tx: Transaction, payment_ids: Sequence[str]) -> list[PaymentRo
     return _rows(tx, select(*COLUMNS).where(table.c.id.in_(payment_ids)))
 
 
-def count_callbacks(tx: Transaction, account: str, before_ms: int, latest: int) -> tuple[int, int]:
-    """Of the `latest` payments of ours that ended before then by M-Pesa's word: (how many, called back)."""
+def count_callbacks(tx: Transaction, account: str, since_ms: int, before_ms: int, latest: int) -> tuple[int, int]:
+    """Of the `latest` payments of ours, sent since and ended before then by M-Pesa's word: (how many, called back)."""
     ended = (
         select(table.c.called_back_at_ms)
         .where(
@@ -260,6 +260,7 @@ def count_callbacks(tx: Transaction, account: str, before_ms: int, latest: int) 
             table.c.prompted_at_ms > 0,
             table.c.final_at_ms > 0,
             table.c.final_at_ms <= before_ms,
+            table.c.sending_at_ms >= since_ms,
         )
         .order_by(table.c.created_at_ms.desc())
         .limit(latest)

@@ -35,6 +35,7 @@ TRIES = 4
 PING_AFTER_S = 1.0
 WAITS_AT_MOST_S = 4  # for a connection to the server, for a free one of ours, for a lock: each
 GIVES_UP_AFTER_S = 5.0  # what has not begun by then is not done
+_UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
 _TRY_AGAIN = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 _DIALECT: Any = postgres_dialect(paramstyle="format")  # type: ignore[no-untyped-call]
 
@@ -109,8 +110,18 @@ class PostgresDialect:
         cursor.execute("SELECT pg_notify(%s, %s)", (CHANNEL, f"{self._node} {message}"))
 
     def touch(self, cursor: Cursor) -> None:
-        """See Dialect.touch. It gives the transaction a number, which a database that only reads cannot."""
-        cursor.execute("SELECT txid_current()")
+        """See Dialect.touch. It gives the transaction a number, which a standby cannot, if it is one that may write."""
+        cursor.execute(_TOUCH)
+
+
+_TOUCH = """
+DO $$ BEGIN
+    IF current_setting('transaction_read_only')::bool THEN
+        RAISE read_only_sql_transaction USING MESSAGE = 'the database is set to read-only transactions';
+    END IF;
+    PERFORM txid_current();
+END $$
+"""
 
 
 def _recordset(columns: Sequence[Column[Any]]) -> Any:
@@ -274,7 +285,7 @@ def _mapped_errors() -> Iterator[None]:
         cause = error.orig if isinstance(error, DBAPIError) else error
         if isinstance(cause, _TRY_AGAIN):
             raise _TryAgain(f"PostgreSQL: {cause}") from error
-        if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError):
+        if isinstance(cause, _UNAVAILABLE):
             raise StoreUnavailable(f"PostgreSQL: {str(cause).strip()}") from error
         raise
     except (TimeoutError, PoolTimeoutError) as error:

@@ -128,6 +128,20 @@ payments = Table(
     ),
     Index("ix_payments_checkout", "checkout_request_id"),
     Index(
+        "ix_payments_troubled",
+        "status",
+        "account",
+        "created_at_ms",
+        postgresql_where=text("status IN ('unresolved', 'mispaid')"),
+        sqlite_where=text("status IN ('unresolved', 'mispaid')"),
+    ),
+    Index(
+        "ix_payments_frozen",
+        "account",
+        postgresql_where=text("frozen <> ''"),
+        sqlite_where=text("frozen <> ''"),
+    ),
+    Index(
         "ix_payments_attempt",
         "checkout",
         postgresql_where=text("checkout <> ''"),
@@ -163,6 +177,7 @@ quarantine = Table(
     Column("origin", Text, nullable=False),
     Column("adopted_by", String(40), nullable=False, server_default=""),
     Column("copies", Integer, nullable=False, server_default="1"),
+    Index("ix_quarantine_at", "at_ms"),
 )
 
 receipts = Table(

@@ -101,11 +101,11 @@ class Transaction:
         """Run an ordinary statement."""
         return cast("CursorResult[Any]", self.connection.execute(statement, values))
 
-    def one(self, statement: Executable) -> Row[Any] | None:
+    def one(self, statement: Executable) -> Row[*tuple[Any, ...]] | None:
         """Read the first row, or None."""
         return self.execute(statement).first()
 
-    def all(self, statement: Executable) -> Sequence[Row[Any]]:
+    def all(self, statement: Executable) -> Sequence[Row[*tuple[Any, ...]]]:
         """Read all rows."""
         return self.execute(statement).all()
 

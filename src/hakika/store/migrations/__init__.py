@@ -9,7 +9,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
@@ -30,6 +30,18 @@ def upgrade(database_url: str) -> None:
             keep_private(file)
         if find_version(url) != newest_version():
             command.upgrade(_config(url), "head")
+
+
+def migrate_within(connection: Connection, version: str) -> None:
+    """Bring the database to that version, or to `head`, in a transaction that somebody else commits."""
+    config = _config("")
+    config.attributes["connection"] = connection
+    command.upgrade(config, version)
+
+
+def is_known(version: str) -> bool:
+    """Whether this program can make a schema of that version, or bring it to the newest."""
+    return version in {one.revision for one in ScriptDirectory.from_config(_config("")).walk_revisions()}
 
 
 def find_version(database_url: str) -> str | None:

@@ -1,0 +1,76 @@
+"""How checks look into the database, and how they say things."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, ProgrammingError
+
+from hakika.doctor.ground import Ground
+from hakika.domain.errors import StoreUnavailable
+from hakika.domain.schedule import HOUR_MS, MINUTE_MS, SECOND_MS
+from hakika.store.transaction import Transaction
+
+T = TypeVar("T")
+
+DAY_MS = 24 * HOUR_MS
+NAMED = 3  # ids that are named; the rest is counted
+_OLD_SCHEMA = ("no such table", "no such column", "has no column")
+
+
+class Unseen(Exception):
+    """There is nothing that the check could look at, and why: its finding is `skipped`."""
+
+
+async def look_in(ground: Ground, job: Callable[[Transaction], T]) -> T:
+    """Read the database. Raises Unseen where it cannot be read: that is the finding of a check of its own."""
+    if ground.store is None:
+        raise Unseen(explain_absence(ground))
+    if ground.store.find_misplaced():
+        raise Unseen("The database file is no longer where it was: see inside.database.")
+    try:
+        return await ground.store.read(job)
+    except StoreUnavailable as error:
+        if any(sign in error.detail for sign in _OLD_SCHEMA):
+            raise Unseen("The schema is not the one that this program wants: see inside.schema.") from error
+        raise Unseen("The database does not answer: see inside.database.") from error
+    except ProgrammingError as error:
+        raise Unseen("The schema is not the one that this program wants: see inside.schema.") from error
+
+
+def explain_absence(ground: Ground) -> str:
+    """Why there is no store."""
+    if ground.settings_trouble is not None:
+        return "The settings cannot be read: see settings.complete."
+    if ground.store_trouble:
+        return "The database cannot be opened: see inside.database."
+    return "There is no database yet: `hakika serve` makes it."
+
+
+def sqlite_file(database_url: str) -> Path | None:
+    """The file of a SQLite database, or None for another one."""
+    try:
+        url = make_url(database_url)
+    except (ArgumentError, ValueError):
+        return None
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+
+def spell_age(duration_ms: int) -> str:
+    """`40 s`, `12 min`, `5 h`, `3 days`."""
+    for unit_ms, unit, least in ((DAY_MS, " days", 2), (HOUR_MS, " h", 2), (MINUTE_MS, " min", 2)):
+        if duration_ms >= least * unit_ms:
+            return f"{duration_ms // unit_ms}{unit}"
+    return f"{max(0, duration_ms) // SECOND_MS} s"
+
+
+def count_things(number: int, thing: str) -> str:
+    """`1 payment`, `2 payments`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def name_some(names: Sequence[str], number: int) -> str:
+    """The first of them, and how many more there are."""
+    more = number - len(names[:NAMED])
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
