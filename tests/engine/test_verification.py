@@ -14,6 +14,7 @@ from hakika.engine.desk import Posted, read_posted
 from hakika.engine.resolution import Resolution
 from hakika.engine.spool import Spool
 from hakika.engine.verification import Difference, Report, verify_all
+from hakika.store.events import EventRow, EventStatements, publish
 from hakika.store.payments import PaymentRow
 from hakika.store.tables import (
     event_counter,
@@ -172,6 +173,17 @@ async def test_each_way_of_spoiling_shows_exactly_that(till: Till, way: str) -> 
     report = verify(till)
     assert rules(report) == broken.split()
     assert any(words in difference.detail for difference in report.differences), report.differences
+
+
+async def test_an_event_about_no_payment_is_no_orphan(till: Till) -> None:
+    """Alerts, endpoints and probes publish events of their own; a payment's that names none is one."""
+    await paid(till)
+    await till.store.write(
+        lambda tx: publish(tx, EventStatements(tx.dialect), [EventRow(0, "evt_1", "", "alert.opened", 1, 1, "{}")])
+    )
+    assert verify(till).differences == []
+    await spoil(till, update(events).where(events.c.id == "evt_1").values(type="payment.failed"))
+    assert rules(verify(till)) == ["orphan"]
 
 
 async def test_a_path_outside_the_table_is_found(till: Till) -> None:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, Table, and_, func, or_, select
 
 from hakika.store.events import EventRow
 from hakika.store.evidence import EvidenceRow
@@ -64,9 +64,7 @@ def read_totals(tx: Transaction) -> Totals:
     orphans = [
         (table.name, str(row[0]))
         for table in (evidence, events, receipts, reference_claims)
-        for row in tx.all(
-            select(table.c.payment).where(table.c.payment.not_in(select(payments.c.id))).distinct().limit(100)
-        )
+        for row in tx.all(_find_orphans(table))
     ]
     parked = (
         select(quarantine.c.checkout_request_id, payments.c.id)
@@ -82,6 +80,13 @@ def read_totals(tx: Transaction) -> Totals:
         orphans=orphans,
         parked=[(str(row.checkout_request_id), str(row.id)) for row in tx.all(parked)],
     )
+
+
+def _find_orphans(table: Table) -> Select[Any]:
+    unknown: ColumnElement[bool] = table.c.payment.not_in(select(payments.c.id))
+    if table is events:  # those of alerts, endpoints and probes are about no payment
+        unknown = and_(unknown, or_(events.c.payment != "", events.c.type.like("payment.%")))
+    return select(table.c.payment).where(unknown).distinct().limit(100)
 
 
 def _number(tx: Transaction, statement: Select[Any]) -> int:
