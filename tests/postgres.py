@@ -42,6 +42,7 @@ class Postgres:
         self.directory = directory
         self._admin = psycopg.connect(f"host={directory} user=postgres dbname=postgres", autocommit=True)
         self._numbers = itertools.count(1)
+        self._idle: dict[str, list[_Lent]] = {}
 
     def create_database(self, template: str = "template1") -> str:
         """Make a fresh database, empty or a copy of `template`, and return its name."""
@@ -54,13 +55,84 @@ class Postgres:
         """Drop a database, whoever is still connected to it."""
         self._admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    @contextlib.contextmanager
+    def lend(self, template: str) -> Iterator[str]:
+        """Lend a database that is as `template` is. → its name. It is emptied and lent again: a copy costs far more."""
+        idle = self._idle.setdefault(template, [])
+        lent = idle.pop() if idle else _Lent(self, template)
+        yield lent.name
+        try:
+            lent.empty()
+            idle.append(lent)
+        except (psycopg.Error, _NotAsItWas):  # something still runs in it, or the test built something of its own
+            lent.connection.close()
+            self.drop_database(lent.name)
+
     def url(self, name: str) -> str:
         """Return the SQLAlchemy URL of a database."""
         return f"postgresql+psycopg://postgres@/{name}?host={self.directory}"
 
     def close(self) -> None:
-        """Let go of the server's own connection."""
+        """Let go of the server's own connections."""
+        for lent in itertools.chain.from_iterable(self._idle.values()):
+            lent.connection.close()
         self._admin.close()
+
+
+class _NotAsItWas(Exception):
+    """A test left more behind than rows."""
+
+
+class _Lent:
+    """A database that is lent to one test after the other."""
+
+    def __init__(self, server: Postgres, template: str) -> None:
+        self.name = server.create_database(template)
+        self.connection = psycopg.connect(f"host={server.directory} user=postgres dbname={self.name}", autocommit=True)
+        self._shape = self._look()
+        names = [str(row[0]) for row in self.connection.execute(_TABLES)]
+        self._delete = sql.SQL(";").join(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)) for name in names)
+        rows = {name: self.connection.execute(_all_of(name)).fetchall() for name in names}
+        self._seeds = {name: kept for name, kept in rows.items() if kept}
+
+    def empty(self) -> None:
+        """Make it as it was at first. Raises psycopg.Error and _NotAsItWas."""
+        with self.connection.transaction():
+            self.connection.execute(_END_OTHERS)
+            self.connection.execute("SET LOCAL lock_timeout = '2s'")
+            self.connection.execute(self._delete)
+            for name, rows in self._seeds.items():
+                values = sql.SQL(", ").join(sql.Placeholder() * len(rows[0]))
+                statement = sql.SQL("INSERT INTO {} VALUES ({})").format(sql.Identifier(name), values)
+                self.connection.cursor().executemany(statement, rows)
+            self.connection.execute(_BEGIN_SEQUENCES_ANEW)
+        if self._look() != self._shape:
+            raise _NotAsItWas
+
+    def _look(self) -> list[tuple[object, ...]]:
+        return self.connection.execute(_SHAPE).fetchall()
+
+
+def _all_of(table: str) -> sql.Composed:
+    return sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))
+
+
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+_END_OTHERS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+_BEGIN_SEQUENCES_ANEW = """
+SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace
+"""
+_SHAPE = """
+SELECT 'relation', relname, relkind::text, relnatts FROM pg_class WHERE relnamespace = 'public'::regnamespace
+UNION ALL SELECT 'trigger', tgname, '', 0 FROM pg_trigger WHERE NOT tgisinternal
+UNION ALL SELECT 'setting', array_to_string(setconfig, ','), '', 0 FROM pg_db_role_setting
+UNION ALL SELECT 'column', attrelid::regclass::text || attname, '', 0
+    FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+    WHERE relnamespace = 'public'::regnamespace AND attnum > 0
+ORDER BY 1, 2, 3, 4
+"""
 
 
 @contextlib.contextmanager

@@ -32,6 +32,5 @@ async def sqlite(tmp_path: Path, anyio_backend: str) -> AsyncIterator[SqliteStor
 def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A migrated PostgreSQL database, for what only it does."""
     server = request.getfixturevalue("postgres")
-    name = server.create_database(template=request.getfixturevalue("migrated_postgres_template"))
-    yield server.url(name)
-    server.drop_database(name)
+    with server.lend(request.getfixturevalue("migrated_postgres_template")) as name:
+        yield server.url(name)
