@@ -8,8 +8,10 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
+import hakika.logs
 from tests.postgres import Postgres, running_postgres
 
 # Apprise imports it, and Python 3.11 and 3.12 say of it that it will go: a warning, and so an error, in whichever test
@@ -30,6 +32,15 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 def anyio_backend() -> str:
     """Run tests marked `anyio` on asyncio, which is what the server runs on."""
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def own_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let no test's logs go where another test's went: to a file that is closed, say."""
+    monkeypatch.setattr(hakika.logs, "LOGGERS_KEPT", False)
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="session")

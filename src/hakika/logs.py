@@ -30,6 +30,10 @@ LOOK_AGAIN_AFTER_S = 1.0
 """How long lines may go into a log file that was moved away."""
 
 
+LOGGERS_KEPT = True
+"""Once used, a logger stays as it was set up: half the price of a line. Tests, which set up many, turn it off."""
+
+
 def configure_logs(log_format: str, level: str, file: Path | None = None) -> None:
     """Set up logging for a program: `pretty` for people or `json` for machines, on standard error.
 
@@ -49,7 +53,7 @@ def configure_logs(log_format: str, level: str, file: Path | None = None) -> Non
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(output),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=LOGGERS_KEPT,
     )
     handler = logging.StreamHandler(output)
     handler.setFormatter(_MaskingFormatter("%(levelname)s %(message)s"))

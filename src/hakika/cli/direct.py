@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -75,6 +77,20 @@ class Direct:
 
         explanation: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self._read(tell)))
         return explanation
+
+    def read_stats(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """See Remote.read_stats."""
+        from hakika.engine.stats import find_account, read_day, read_period, show_stats
+
+        now_ms = Clock(self._settings.clock_speed, self._settings.clock_anchor_ms)()
+        first, last = (date.fromisoformat(wanted[name]) if name in wanted else None for name in ("from", "to"))
+        period = read_period(first, last, wanted.get("days"), now_ms)
+        mode, name = wanted.get("mode") or mode_of(self._settings.environment), wanted.get("account", "")
+        with opened(self._settings) as store:
+            account = store.read_now(lambda tx: find_account(tx, name))
+            read = partial(read_day, mode=mode, account=account)
+            days = [store.read_now(partial(read, day=day)) for day in period.days()]
+        return show_stats(days, period, mode, name, now_ms)
 
     def list_accounts(self) -> list[dict[str, Any]]:
         """See Remote.list_accounts."""
@@ -180,6 +196,7 @@ class Direct:
 @contextlib.contextmanager
 def opened(settings: Settings) -> Iterator[Store]:
     """Open the store for reading. Raises SettingError where there is no database of ours."""
+    configure_logs(settings.log_format, "warning")  # unset, they would go to standard output, and unmasked
     file = sqlite_file(settings.database_url)
     if file is not None and not file.exists():
         raise SettingError("DATABASE_URL", f"there is no {file} here.", "Start with `hakika serve`, or correct it.")
