@@ -4,10 +4,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
+
+from tests.hatchery import Hatched, run_hakika, start_hakika
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 30
@@ -28,20 +29,11 @@ class Machine:
     def __init__(self, directory: Path, **environment: str) -> None:
         self.directory = directory
         self.environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), **environment}
-        self._running: list[subprocess.Popen[str]] = []
+        self._running: list[Hatched] = []
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "hakika.cli", *arguments],
-            cwd=self.directory,
-            env={**self.environment, **environment},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+        return run_hakika(arguments, self.directory, {**self.environment, **environment}, DEADLINE_S * 2)
 
     def ask(self, *arguments: str, **environment: str) -> tuple[int, dict[str, Any]]:
         """Run a command with --json. → its exit code and document."""
@@ -50,22 +42,14 @@ class Machine:
         document: dict[str, Any] = json.loads(done.stdout)
         return done.returncode, document
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **environment: str) -> Hatched:
         """Start a command that goes on."""
-        with (self.directory / "errors.log").open("a") as errors:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "hakika.cli", *arguments],
-                cwd=self.directory,
-                env={**self.environment, **environment},
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                stdin=subprocess.DEVNULL,
-            )
+        environment = {**self.environment, **environment}
+        process = start_hakika(arguments, self.directory, environment, self.directory / "errors.log")
         self._running.append(process)
         return process
 
-    def serve(self, *arguments: str, **environment: str) -> tuple[subprocess.Popen[str], dict[str, Any]]:
+    def serve(self, *arguments: str, **environment: str) -> tuple[Hatched, dict[str, Any]]:
         """Start a server on a free port. → its process and what it says it runs with."""
         process = self.start("serve", "--port", "0", "--json", *arguments, **environment)
         return process, self._read_line(process)
@@ -74,14 +58,14 @@ class Machine:
         """Start a simulator. → its URL."""
         return str(self._read_line(self.start("simulate", "--port", "0", "--speed", SPEED, "--json"))["url"])
 
-    def _read_line(self, process: subprocess.Popen[str]) -> dict[str, Any]:
+    def _read_line(self, process: Hatched) -> dict[str, Any]:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, (self.directory / "errors.log").read_text()
         document: dict[str, Any] = json.loads(line)
         return document
 
-    def stop(self, process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
+    def stop(self, process: Hatched, number: int = signal.SIGTERM) -> int:
         """Tell a process to stop. → its exit code."""
         process.send_signal(number)
         return process.wait(DEADLINE_S)
