@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check bench torture lock clean
+.PHONY: help install demo test check examples bench torture lock clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' Makefile | column -t -s '|' 2>/dev/null \
@@ -31,6 +31,10 @@ check: .venv/installed-dev ## lint, formatting and types
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 
+examples: .venv/installed-dev ## install, then run every example headless, end to end on the simulator (also in `make test`)
+	@scripts/install-javascript
+	$(BIN)/pytest -n $(WORKERS) tests/examples $(PYTEST_ARGS)
+
 bench: .venv/installed-dev ## measure, and write bench/results.json
 	$(BIN)/python -m bench
 
@@ -42,7 +46,8 @@ lock: .venv/installed ## write both lock files anew after a change of dependenci
 	$(LOCK) --group install --group dev --constraint requirements.lock --output-file requirements-dev.lock
 
 clean: ## remove what was installed and cached
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis clients/js/node_modules clients/js/dist
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis clients/js/node_modules clients/js/dist \
+		examples/shop/frontend/node_modules examples/shop/frontend/dist
 
 # The stamps keep a second `make demo` from asking the installer anything.
 .venv/installed: requirements.lock pyproject.toml | $(BIN)/python

@@ -6,6 +6,7 @@ python docs/generate.py            rewrites what lies between `<!-- generated: n
 python docs/generate.py --check    changes nothing; exits 1 and names the pages that are stale
 """
 
+import difflib
 import re
 import sys
 import textwrap
@@ -297,7 +298,15 @@ def list_services() -> str:
     return _table([["begins with", "is"], *([f"`{scheme}://`", what] for scheme, what in SERVICES.items())])
 
 
+def show_adoption() -> str:
+    """Show what adopting us changed in the service of examples/retail."""
+    was, is_now = (f"examples/retail/{version}/orders.py" for version in ("before", "after"))
+    before, after = ((HERE.parent / file).read_text(encoding="utf-8").splitlines() for file in (was, is_now))
+    return "\n".join(["```diff", *difflib.unified_diff(before, after, was, is_now, lineterm=""), "```"])
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
+    "adoption": show_adoption,
     "transitions": tabulate_transitions,
     "diagram": draw_transitions,
     "final-codes": list_final_codes,

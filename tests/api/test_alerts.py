@@ -113,7 +113,7 @@ async def test_the_url_of_a_person_is_shown_nowhere(hakika: Open) -> None:
     with structlog.testing.capture_logs() as lines:
         made = (await hakika.api.post("/v1/endpoints", json={"url": TELEGRAM})).json()
         assert (made["url"], made["secret"]) == ("tgram://…", None)
-        assert made["event_types"] == ["alert.opened", "alert.closed", "endpoint.failing", "endpoint.recovered"]
+        assert made["event_types"] == ["alert.opened", "alert.closed"]
         path = f"/v1/endpoints/{made['id']}"
         answers = [
             await hakika.api.get(path),

@@ -70,7 +70,7 @@ def test_every_body_has_an_example_that_fits(name: str) -> None:
 def test_operations_are_called_by_clean_verbs() -> None:
     """`request_payment`, not `request_payment_v1_payments_post`: they become names in generated clients."""
     assert set(OPERATIONS) == {
-        "show_alerts", "read_alert", "show_rules", "read_rule", "change_rule",
+        "read_stats", "show_alerts", "read_alert", "show_rules", "read_rule", "change_rule",
         "request_payment", "register_payment", "list_payments", "read_payment", "tell_payment", "wait_for_payment",
         "explain_payment", "examine_server",
         "stream_payment", "list_events", "read_event", "stream_events",
@@ -161,6 +161,10 @@ BEYOND_SCHEMA = [
     ("amount_least", "bounds between which the payer chooses"),
     ("amount_least", "is more than `amount_most`"),
     ("return_url", "`return_url`"),
+    *(("from", words) for words in ("is after", "at most 92 days")),
+    ("to", "is a day from"),
+    ("days", "not both"),
+    ("account", "There is no account"),
     ("thresholds", "Say what is to change"),
     ("thresholds", "has no threshold"),
     ("thresholds", "` is from "),

@@ -122,3 +122,19 @@ async def test_every_probe_has_a_sample(lite: Open) -> None:
         assert made["data"]["object"] == name.split(".")[1]
         if made["data"]["object"] == "payment":
             assert set(made["data"]) == set(payment) - {"client_secret"}, json.dumps(made["data"])
+
+
+async def test_a_payload_is_at_most_20_kb(lite: Open) -> None:
+    """With everything that a caller may give as long as it may be: of a payment, and of a checkout with its URLs."""
+    await lite.api.patch("/v1/accounts/default", json={"return_hosts": ["shop.example"]})
+    long = {"reference": "\U0001f6d2" * 64, "description": '"' * 200, "metadata": {"m": "x" * 8_180}}
+    urls = {name: f"https://shop.example/{name}?".ljust(2_000, "u") for name in ("return_url", "cancel_url")}
+    made = await lite.api.post("/v1/checkouts", json={**long, **urls, "ask_again": {"times": 5, "within_s": 86_400}})
+    assert made.status_code == 201, made.text
+    assert (await lite.api.post(f"/v1/checkouts/{made.json()['id']}/cancel")).status_code == 200
+    await lite.ask(**long)
+    events = (await lite.api.get("/v1/events")).json()["data"]
+    sizes = {one["type"]: len(json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode()) for one in events}
+    assert set(sizes) == {"checkout.cancelled", "payment.created"}
+    assert min(sizes.values()) > 8_000
+    assert max(sizes.values()) + 1_000 <= 20_000, "what comes later of a payment is shorter than that"

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.requests import Request
 
 from hakika.api.metric_families import FAMILIES, Kind
+from hakika.api.metrics import Readers
 from hakika.domain.errors import StoreUnavailable
 from hakika.engine.ids import system_entropy
 from hakika.engine.keys import create_key
@@ -139,6 +141,18 @@ async def test_only_some_may_read(lite: Open) -> None:
     }
     got = {who: (await visitor.get("/metrics")).status_code for who, visitor in asked.items()}
     assert got == {who: 200 if place < 3 else 401 for place, who in enumerate(asked)}
+
+
+@pytest.mark.parametrize(("version", "admitted"), [("1.1", True), ("1.0", False)])
+def test_a_bare_nginx_is_no_program_on_this_machine(version: str, admitted: bool) -> None:
+    """`proxy_pass http://127.0.0.1:8000;` alone asks by HTTP/1.0, with our own address as Host, and names nobody."""
+    scope = {
+        "type": "http",
+        "http_version": version,
+        "client": ("127.0.0.1", 40000),
+        "headers": [(b"host", b"127.0.0.1:8000"), (b"connection", b"close")],
+    }
+    assert Readers((), ()).admit(Request(scope)) is admitted
 
 
 async def test_a_setting_lets_others_read(sqlite_url: str, tmp_path: Path) -> None:

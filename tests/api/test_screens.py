@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hakika.api.pages.screens import Step, find_return_url, find_step
-from hakika.api.pages.words import LANGUAGES, WORDS, tell_phone, tell_time
+from hakika.api.pages.words import LANGUAGES, WORDS, tell_phone, tell_time, tell_wait
 from hakika.daraja.codes import DECLINE_CODES
 from hakika.domain.phone import Phone
 from hakika.engine.accounts import Account
@@ -121,6 +121,21 @@ def test_both_languages_say_the_same_things() -> None:
         assert {part.split("}")[0] for part in english.split("{")[1:]} == {
             part.split("}")[0] for part in swahili.split("{")[1:]
         }, name
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "swahili"),
+    [
+        (1, "1 second", "sekunde 1"),
+        (119, "119 seconds", "sekunde 119"),
+        (121, "3 minutes", "dakika 3"),
+        (600, "10 minutes", "dakika 10"),
+        (86_399, "24 hours", "saa 24"),
+    ],
+)
+def test_a_wait_is_told_as_people_tell_it(seconds: int, english: str, swahili: str) -> None:
+    """A payer who is to come back tomorrow is not told so in seconds."""
+    assert (tell_wait(seconds, "en"), tell_wait(seconds, "sw")) == (english, swahili)
 
 
 def test_times_and_phones_as_kenyans_write_them() -> None:

@@ -83,6 +83,26 @@ async def test_a_websocket_is_refused_with_a_problem(lite: Open, query: str, sai
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, code)
 
 
+@pytest.mark.parametrize("said", ['{"authorization": "Bearer hk_wrong"}', "[", None])
+async def test_who_leaves_before_being_refused_is_no_error(lite: Open, said: str | None) -> None:
+    """Nothing is left that a log would have to tell, however many do so."""
+    came: list[dict[str, Any]] = [{"type": "websocket.connect"}]
+    came.append({"type": "websocket.receive", "text": said} if said else {"type": "websocket.disconnect", "code": 1006})
+    sent: list[str] = []
+
+    async def receive() -> dict[str, Any]:
+        return came.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+        if message["type"] != "websocket.accept":
+            raise OSError("gone")
+
+    scope = {"type": "websocket", "path": "/v1/events/ws", "query_string": b"", "headers": [], "subprotocols": []}
+    await lite.asgi({**scope, "client": ("203.0.113.9", 4711)}, receive, send)
+    assert sent == ["websocket.accept", "websocket.send"][: 1 if said is None else 2]
+
+
 async def test_a_client_secret_opens_no_websocket(lite: Open) -> None:
     """It is a key to one payment."""
     asked = await lite.ask()

@@ -226,6 +226,8 @@ async def test_pages_of_the_sites_that_are_named_may_ask(lite: Open) -> None:
             assert await allowed(path + verb) == expected  # though the answer is 401
         assert await allowed("/v1/payments") is None
         assert (await allowed(path, "https://other.example")) == (None if origins == (SHOP,) else "*")
+        refused = await stranger.get(path, headers={"Origin": "https://other.example"})
+        assert refused.headers["vary"] == "Origin", "a cache would give this answer to the shop"
 
 
 # ── all events ──────────────────────────────

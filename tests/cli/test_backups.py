@@ -47,3 +47,22 @@ def test_the_key_is_in_a_backup_only_when_asked_for(machine: Machine) -> None:
     assert not (machine.directory / "r.db").exists()
     assert machine.ask("restore", "a.backup", HAKIKA_SECRET_KEY=key, DATABASE_URL="sqlite:///r.db")[0] == 0
     assert machine.ask("backup", "b.backup", "--with-secret-key")[1]["code"] == "backup_refused"
+
+
+def test_one_payment_that_does_not_verify_does_not_lock_the_others_away(machine: Machine) -> None:
+    """What was wrong in the database is said, and restored only when that is asked for; what is damaged never is."""
+    secrets = ("--consumer-key", "a", "--consumer-secret", "b", "--passkey", "c")
+    machine.ask("accounts", "add", "till", "--shortcode", "600610", *secrets)
+    with closing(sqlite3.connect(machine.directory / "hakika.db")) as database, database:
+        database.execute("UPDATE event_counter SET number = 7")
+    machine.ask("backup", "a.backup")
+    elsewhere = {"DATABASE_URL": "sqlite:///r.db"}
+    code, checked = machine.ask("restore", "a.backup", **elsewhere)
+    assert (code, checked["holds"], len(checked["found"])) == (1, False, 1)
+    assert not (machine.directory / "r.db").exists()
+    with closing(sqlite3.connect(machine.directory / "a.backup")) as database, database:
+        shutil.copy(machine.directory / "a.backup", machine.directory / "b.backup")
+        database.execute("DELETE FROM event_counter")
+    assert machine.ask("restore", "a.backup", "--despite-differences", **elsewhere)[0] == 1
+    assert machine.ask("restore", "b.backup", "--despite-differences", **elsewhere)[0] == 0
+    assert (machine.directory / "r.db").exists()

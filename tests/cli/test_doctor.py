@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,20 @@ def test_a_server_that_went_away(runner: CliRunner) -> None:
     """Named, and not there: said in words."""
     done = runner.invoke(registered(), ["doctor", "--server", "http://127.0.0.1:9", "--json"])
     assert (done.exit_code, json.loads(done.output)["code"]) == (1, "server_silent")
+
+
+def test_a_server_that_hangs_is_found(runner: CliRunner) -> None:
+    """It listens and does not answer: that is what is wrong. One that was killed left its word too, and is gone."""
+    Path(".hakika").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        said = {"url": url, "pid": 4711, "started_at": "", "database": "", "local_key": "local_secret"}
+        Path(".hakika/server.json").write_text(json.dumps(said))
+        code, found = examine(runner, "inside.workers", "inside.spool", **ACCOUNT)
+    assert (code, found["inside.workers"]["outcome"], found["inside.spool"]["outcome"]) == (1, "failed", "ok")
+    assert f"The server at {url} (process 4711) listens and does not answer." in found["inside.workers"]["evidence"]
+    code, found = examine(runner, "inside.workers", **ACCOUNT)
+    assert (code, found["inside.workers"]["outcome"]) == (0, "skipped")
 
 
 def test_the_database_is_left_as_it_was(runner: CliRunner, migrated_sqlite_file: Path) -> None:

@@ -1,6 +1,7 @@
 """`hakika endpoints`, `deliveries`, `trigger` and `listen`, against a real server and a real receiver."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,26 @@ def catching() -> Iterator[Caught]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def test_what_a_receiver_says_is_text(shop: Shop) -> None:
+    """An answer that looks like the terminal's own markup is shown as it came."""
+    machine, _ = shop
+    with socket.create_server(("127.0.0.1", 0)) as rude:
+
+        def answer() -> None:
+            connection, _ = rude.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(b"[/b] [red]no[/x]\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        _, made = machine.ask("endpoints", "add", f"http://127.0.0.1:{rude.getsockname()[1]}/[bold]")
+        pinged = machine.run("endpoints", "ping", made["id"])
+        thread.join()
+    assert (pinged.returncode, "[/b] [red]no[/x]" in pinged.stdout) == (1, True), pinged.stdout + pinged.stderr
+    assert "/[bold]" in machine.run("endpoints", "off", made["id"]).stdout
 
 
 def test_an_endpoint_from_its_making_to_its_end(shop: Shop) -> None:

@@ -38,6 +38,8 @@ WANTED = {
         "restore",
         "verify",
         "settings",
+        "stats",
+        "mcp",
     ),
     *(f"messages {verb}" for verb in ("list", "channels", "add", "update", "on", "off", "delete", "try")),
     *(f"messages {verb}" for verb in ("stop", "stopped", "allow")),

@@ -12,7 +12,10 @@ import msgspec
 import pytest
 from pydantic import BaseModel
 
+from hakika.api.account_shapes import ACCOUNT_EXAMPLE, AccountShape
 from hakika.api.checkout_shapes import CHECKOUT_EXAMPLE, LINK_EXAMPLE, CheckoutShape, LinkShape
+from hakika.api.doctor_shapes import EXAMPLE as DOCTOR_EXAMPLE
+from hakika.api.doctor_shapes import DoctorShape
 from hakika.api.endpoint_shapes import (
     ATTEMPT_EXAMPLE,
     NEW_ENDPOINT_EXAMPLE,
@@ -21,17 +24,36 @@ from hakika.api.endpoint_shapes import (
     PingShape,
 )  # fmt: skip
 from hakika.api.event_shapes import EVENT_EXAMPLE, EventShape
+from hakika.api.explanation_shapes import EXPLANATION_EXAMPLE, ExplanationShape
 from hakika.api.shapes import PAYMENT_EXAMPLE, PaymentShape
-from hakika.client import AsyncHakika, Attempt, Checkout, Endpoint, Event, Hakika, Link, Page, Payment, Ping, models
+from hakika.client import (
+    Account,
+    AsyncHakika,
+    Attempt,
+    Checkout,
+    Endpoint,
+    Event,
+    Examination,
+    Explanation,
+    Hakika,
+    Link,
+    Page,
+    Payment,
+    Ping,
+    models,
+)  # fmt: skip
 from tests.client.conftest import Wiring
 from tests.client.wire import PAYMENT, ok
 
 PROMISED = {
-    "payments": {"create", "retrieve", "list", "wait", "query", "cancel", "register", "timeline", "resolve"},
+    "payments": {
+        *("create", "retrieve", "list", "wait", "query", "cancel", "register", "timeline", "explain", "resolve"),
+    },
     "events": {"list", "retrieve", "stream"},
     "endpoints": {"create", "list", "retrieve", "update", "delete", "rotate", "ping"},
     "checkouts": {"create", "retrieve", "wait", "cancel"},
     "links": {"create"},
+    "server": {"accounts", "examine"},
 }
 HEAVY = {"sqlalchemy", "fastapi", "starlette", "pydantic", "uvicorn", "aiohttp", "cryptography", "asyncio"}
 SHAPES: list[tuple[type[Any], type[BaseModel], dict[str, Any]]] = [
@@ -42,6 +64,9 @@ SHAPES: list[tuple[type[Any], type[BaseModel], dict[str, Any]]] = [
     (Ping, PingShape, {"delivered": True, "event": "evt_1", "endpoint": "ep_1"}),
     (Checkout, CheckoutShape, CHECKOUT_EXAMPLE),
     (Link, LinkShape, LINK_EXAMPLE),
+    (Explanation, ExplanationShape, EXPLANATION_EXAMPLE),
+    (Examination, DoctorShape, DOCTOR_EXAMPLE),
+    (Account, AccountShape, ACCOUNT_EXAMPLE),
 ]
 IMPORTING = (
     "import json, sys, time; began = time.process_time(); import hakika.client; "

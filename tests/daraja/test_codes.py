@@ -4,7 +4,16 @@ import importlib
 
 import pytest
 
-from hakika.daraja.codes import ALL_CODES, DECLINE_CODES, OWN_CODES, RESULT_CODES, Code, CodeClass, look_up
+from hakika.daraja.codes import (
+    ALL_CODES,
+    DECLINE_CODES,
+    OWN_CODES,
+    RESULT_CODES,
+    Code,
+    CodeClass,
+    look_up,
+    look_up_decline,
+)
 
 _CLOSED_LIST = (
     "1 2 3 4 8 11 17 20 21 26 1001 1019 1025 1031 1032 1036 1037 1101 1102 2001 2002 2006 2008 2026 2028 "
@@ -55,6 +64,15 @@ def test_a_payer_is_told_not_to_pay_again_while_it_is_open() -> None:
     meaning = look_up("500.003.1001")
     assert "not pay again" in meaning.english
     assert "usilipe tena" in meaning.swahili
+
+
+@pytest.mark.parametrize("code", [*sorted(ALL_CODES), "4711"])
+def test_of_a_payment_that_failed_nobody_reads_that_it_is_being_confirmed(code: str) -> None:
+    """Also where the code alone concludes nothing: it failed because the message beside it did."""
+    meaning = look_up_decline(code)
+    assert "confirming" not in meaning.english
+    assert "tunathibitisha" not in meaning.swahili
+    assert "stays pending" not in meaning.advice
 
 
 @pytest.mark.parametrize(

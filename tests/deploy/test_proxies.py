@@ -160,9 +160,10 @@ async def test_nobody_is_this_machine_who_was_handed_on(front: Front) -> None:
 
 
 async def test_no_secret_is_logged_by_the_proxy(front: Front) -> None:
-    """A callback's token and a payer's secret stand in addresses: the log has neither."""
+    """The tokens of callbacks and of replies, and a payer's secret, stand in addresses: the log has none of them."""
     async with visiting(front) as client:
         await client.post("/c/0123456789abcdefsecret", content=b"{}")
+        await client.post("/m/0123456789abcdefsecret", data={"from": "+254712345678", "text": "hello"})
         await client.get("/v1/payments/pay_1?client_secret=pcs_verysecret")
     logged = front.log.read_text(encoding="utf-8") if front.log.exists() else ""
     assert "secret" not in logged

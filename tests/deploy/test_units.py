@@ -100,10 +100,11 @@ def test_an_old_backup_goes_only_when_a_new_one_holds(tmp_path: Path) -> None:
     (folder / "mine.txt").write_text("mine")
     command = [str(DEPLOY / "hakika-backup"), str(hakika), str(folder), "3"]
     weather.write_text("spoilt")
+    for day in range(10, 15):
+        (folder / f"hakika-202611{day}T000000Z.backup.doubtful").write_text("doubtful")
     assert subprocess.run(command, check=False).returncode != 0
-    assert all(one.exists() for one in old)
-    for one in set(folder.glob("*.backup")) - set(old):
-        one.unlink()
+    assert sorted(folder.glob("*.backup")) == sorted(old)
+    assert len(list(folder.glob("*.doubtful"))) == 3
     weather.write_text("fine")
     assert subprocess.run(command, check=False).returncode == 0
     assert [one.exists() for one in old] == [False, False, True, True]

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from hakika.doctor import chain
 from hakika.doctor.check import Outcome
 from tests.doctor.street import HOST, Authority, Street, failed, open_street
 
@@ -99,3 +100,16 @@ async def test_plain_http_on_the_port_is_no_certificate(street: Street) -> None:
     await server.wait_closed()
     assert failed(found) == {"callback-url.certificate"}
     assert "speaks no TLS" in found["callback-url.certificate"].evidence
+
+
+async def test_an_address_that_nobody_reaches_does_not_hide_the_next(
+    well: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name has IPv6 addresses too, and this machine may have no IPv6: the next one is asked, as callers do."""
+    port = well.front.port
+
+    async def find(*_: object) -> list[tuple[str, int]]:
+        return [("127.0.0.1", 9), ("127.0.0.1", port)]
+
+    monkeypatch.setattr(chain, "find_places", find)
+    assert (await well.look("callback-url.certificate")).outcome is Outcome.OK

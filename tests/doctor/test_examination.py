@@ -2,13 +2,13 @@
 
 import asyncio
 import dataclasses
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
 
 from hakika.doctor import registry
 from hakika.doctor.alone import open_ground
-from hakika.doctor.aside import run_aside
 from hakika.doctor.check import Area, Check, Finding, Look, Outcome
 from hakika.doctor.document import show_examination
 from hakika.doctor.examination import examine, examine_all, judge, worst
@@ -16,6 +16,7 @@ from hakika.doctor.ground import Ground
 from hakika.doctor.looking import Unseen, count_things, name_some, spell_age
 from hakika.doctor.registry import CHECKS, find_checks
 from hakika.domain.errors import InvalidRequest
+from hakika.engine.aside import run_aside
 from tests.api.house import settings_for
 
 pytestmark = pytest.mark.anyio
@@ -100,7 +101,7 @@ async def test_a_check_that_hangs_in_a_thread(bare: Ground) -> None:
         return await run_aside(lambda: [Finding(Outcome.OK, str(let_go.wait()))])
 
     (report,) = await examine_all(bare, [made("blocking", block)], SOON_S)
-    left = [thread for thread in threading.enumerate() if thread.name == "hakika-doctor"]
+    left = [thread for thread in threading.enumerate() if thread.name == "hakika-aside"]
     assert (report.outcome, all(thread.daemon for thread in left)) == ("failed", True)
     let_go.set()
 
@@ -123,13 +124,31 @@ async def test_what_does_not_apply_is_skipped(bare: Ground) -> None:
 
 async def test_no_secret_and_no_page_is_shown(bare: Ground) -> None:
     """Whatever a check quotes, secrets of the settings are masked, and a whole page is cut."""
-    settings = bare.settings.model_copy(update={"database_url": "postgresql://asha:hunter22@db/hakika"})
-    bare = dataclasses.replace(bare, settings=settings)
+    urls = {"database_url": "postgresql://asha:hunter22@db/hakika", "base_url": "https://gw:gate%21way@gw.example"}
+    settings = bare.settings.model_copy(update=urls)
+    bare = dataclasses.replace(bare, settings=settings, callback_origin="https://me:hush-hush@pay.example.com")
     told = f"{settings.passkey} {settings.consumer_secret} hunter22 {settings.api_key} {settings.secret_key}"
+    told += " gate%21way gate!way hush-hush"
     (report,) = await examine_all(bare, [made("talkative", saying(Outcome.FAILED, told + " page" * 1_000, told))])
     shown = str(show_examination([report], "test"))
     assert [secret for secret in told.split() if secret in shown] == []
     assert len(report.findings[0].evidence) < 700
+
+
+async def test_secrets_of_accounts_are_masked_too_and_their_beginnings(ground: Ground) -> None:
+    """Those of the database, as they are sent as well, and one that was cut off while it was quoted."""
+    assert ground.accounts is not None
+    (account,) = ground.accounts.known()
+    blank = ground.settings.model_copy(update={"consumer_key": "", "consumer_secret": "", "passkey": ""})
+    own = account.shortcode
+    basic = b64encode(f"{own.consumer_key}:{own.consumer_secret}".encode()).decode()
+    password = b64encode(f"{own.shortcode}{own.passkey}20261121093000".encode()).decode()
+    told = f"{own.consumer_secret} Basic {basic} {password} “{own.passkey[:20]}” all {own.passkey[:20]}"
+    bare = dataclasses.replace(ground, settings=blank)
+    (report,) = await examine_all(bare, [made("echo", saying(Outcome.FAILED, told))])
+    shown = report.findings[0].evidence
+    assert not [secret for secret in (own.consumer_secret, basic, password[:40], own.passkey[:20]) if secret in shown]
+    assert "” all ••••••" in shown
 
 
 async def test_the_whole_is_as_bad_as_its_worst(bare: Ground) -> None:

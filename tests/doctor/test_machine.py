@@ -104,6 +104,9 @@ async def test_a_worker_that_hangs(till: Till, ground: Ground, part: str) -> Non
     found = await look_at(running, "inside.workers")
     assert (found.subject, "Start the server again" in found.cure) == (part, True)
     assert (await look_at(ground, "inside.workers")).outcome == "skipped"
+    silent = dataclasses.replace(ground, silent="The server at http://127.0.0.1:8000 listens and does not answer.")
+    assert await find_trouble(silent) == {"inside.workers": "failed"}
+    assert "start it again" in (await look_at(silent, "inside.workers")).cure
 
 
 async def test_a_tunnel_that_is_closed(till: Till, ground: Ground) -> None:

@@ -62,6 +62,11 @@ def break_redirect(street: Street) -> None:
     street.front.say(301, b"", f"Location: https://www.{HOST}/")
 
 
+def break_redirect_badly(street: Street) -> None:
+    """Redirect to what is no address."""
+    street.front.say(302, b"", "Location: https://[half/")
+
+
 def break_redirect_loop(street: Street) -> None:
     """Redirect to a slash at the end, for ever."""
 
@@ -166,6 +171,7 @@ FAULTS: list[tuple[Callable[[Street], None], str, str, str]] = [
     (break_dns, "callback-url.address", "no address: Name or service not known", "A record"),
     (break_address, "callback-url.address", "10.0.0.7 is private", ""),
     (break_redirect, "callback-url.redirect", "redirected to https://www.pay.duka.example/", "CALLBACK_BASE_URL"),
+    (break_redirect_badly, "callback-url.redirect", "no address is named", ""),
     (break_redirect_loop, "callback-url.redirect", "redirect loop", ""),
     (break_circle, "callback-url.redirect", "redirect loop", ""),
     (break_login_elsewhere, "callback-url.redirect", "cloudflareaccess.com", "login stands in front"),

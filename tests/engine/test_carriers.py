@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from hakika.domain.errors import InvalidRequest
+from hakika.engine.apprise_urls import SERVICES
 from hakika.engine.carriers import SCHEMES, Carriers, Parcel, check_url
 from hakika.engine.outbound import open_sender
 from tests.engine.payers import LOCAL, mailing
@@ -152,6 +153,10 @@ def test_a_url_is_shown_without_its_secrets(kind: str, url: str, shown: str) -> 
         ("email", "mailto://u:p@smtp.example.com?to=me@example.com", "'to'"),
         ("email", "mailto://u:p@smtp.example.com?retry=3", "'retry'"),
         ("email", "mailto://u:p@smtp.example.com?pgpprv=/etc/passwd", "'pgpprv'"),
+        # As Apprise reads them: at `;`, behind `#`, with spaces around names.
+        ("email", "mailto://u:p@smtp.example.com?from=a@b.example;cc=me@example.com", "'cc'"),
+        ("email", "mailto://u:p@smtp.example.com#?bcc=me@example.com", "'bcc'"),
+        ("email", "mailto://u:p@smtp.example.com?%20verify=no", "'verify'"),
         ("email", "mailto://", "mailtos://USER"),
         ("whatsapp", "whatsapp://x", "whatsapp://TEMPLATE"),
         ("email", "mailto://[::1", "no URL"),
@@ -162,6 +167,11 @@ def test_a_url_that_could_tell_others_or_twice_is_refused(kind: str, url: str, w
     with pytest.raises(InvalidRequest, match="`url`") as refused:
         check_url(kind, url)
     assert words in refused.value.detail
+
+
+def test_every_service_of_a_channel_is_one_that_is_listed() -> None:
+    """One list says what of Apprise is spoken here; channels take some of it."""
+    assert {scheme for schemes in SCHEMES.values() for scheme in schemes} <= SERVICES.keys()
 
 
 def test_every_kind_has_an_example_that_is_taken() -> None:

@@ -337,6 +337,20 @@ async def test_a_link_for_one_use(till: Till) -> None:
         await till.checkouts.use_link(link_id)
 
 
+async def test_a_link_for_one_use_is_paid_late(till: Till) -> None:
+    """Money for a checkout that expired, while a new one is open already: the link was paid."""
+    link_id = await link(till, single_use=True, expires_in_s=600)
+    first = await till.checkouts.use_link(link_id)
+    attempt = await prompt(till, first)
+    await till.call_back(attempt, "1037")
+    till.clock.pass_s(600)
+    assert await till.prompting.run_once() == Counter(expired=1)
+    assert (await till.checkouts.use_link(link_id)).id != first.id
+    await till.call_back(attempt, receipt="SFF6LATE03")
+    with pytest.raises(LinkUsed):
+        await till.checkouts.use_link(link_id)
+
+
 async def test_a_link_is_switched_off(till: Till) -> None:
     """And on again."""
     link_id = await link(till)

@@ -112,6 +112,19 @@ async def test_a_retry_after_of_a_year_is_two_hours(post: Post, receiver: Receiv
     assert await post.work(after_s=201) == {"delivered": 1}
 
 
+@pytest.mark.parametrize("wish", ["Mon, 01 Jan 2026 00:00:00 +99999999999999999", "soon", "\u00b2", "-5", "1e9"])
+async def test_a_retry_after_that_is_none_is_passed_over(
+    post: Post, receiver: Receiver, hook: EndpointRow, wish: str
+) -> None:
+    """Whatever stands there, the attempt is recorded and the next one comes by our own schedule."""
+    receiver.script = [spell(429, b"slowly", f"Retry-After: {wish}")]
+    await post.publish()
+    assert await post.work() == {"failed": 1}
+    (attempt,) = await post.attempts()
+    assert (attempt.status_code, attempt.error, attempt.answer) == (429, "", b"slowly")
+    assert await post.work(after_s=7) == {"delivered": 1}
+
+
 async def test_410_turns_the_endpoint_off(post: Post, receiver: Receiver, hook: EndpointRow) -> None:
     """It is off, with the reason; what it is owed waits, however long, and comes when it is on again."""
     receiver.script = [spell(410)]

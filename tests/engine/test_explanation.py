@@ -10,6 +10,7 @@ from hakika.domain.evidence import QueryUnanswered
 from hakika.domain.payment import KNOWN_FINAL
 from hakika.engine.causes import CAUSES, TROUBLES, find_cause, recognise
 from hakika.engine.explanation import Explanation, Remark
+from hakika.engine.representation import as_dict
 from hakika.engine.resolution import Resolution
 from hakika.store.payments import PaymentRow
 from tests.engine.pains import PLAYS, Play, called_back, refused
@@ -42,6 +43,14 @@ async def test_every_pain_is_explained(till: Till, number: int, cause: str, play
     assert told.docs == f"docs/troubleshooting.md#{cause}"
     assert told.checks == CAUSES[cause].checks
     assert CAUSES[cause].pain in {number, 0, 12}  # a wrong shortcode is row 12, whatever row it was met in
+
+
+async def test_a_wrong_passkey_does_not_read_as_if_it_were_still_open(till: Till) -> None:
+    """The code alone has several meanings; of a payment that failed nobody is told to wait and not to pay again."""
+    shown = as_dict(await refused(till, "500.001.1001", "Wrong credentials"))
+    assert shown["status"] == "failed"
+    assert "You have not been charged" in shown["failure"]["message"]
+    assert "nothing is concluded" not in shown["failure"]["advice"]
 
 
 ERRORS = [

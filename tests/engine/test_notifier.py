@@ -19,13 +19,13 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from hakika.domain.errors import InvalidRequest
 from hakika.engine.addresses import AddressRule, read_rule
 from hakika.engine.alerts.wording import put_in_words
+from hakika.engine.apprise_calls import AT_ONCE, Calls, Crowded, open_plugin
 from hakika.engine.apprise_urls import (
     DEFAULT_TYPES,
     SERVICES,
     check_apprise_url,
     is_apprise_url,
     mask_url,
-    open_plugin,
     scrub,
 )
 from hakika.engine.deliver import Deliverer
@@ -155,9 +155,10 @@ async def test_an_alert_arrives_as_an_email(post: Post, mailbox: Mailbox) -> Non
 
 
 async def test_nobody_is_mailed_each_payment(post: Post, mailbox: Mailbox) -> None:
-    """Unless types are named, only alerts and endpoints' events are owed to a person; a named payment is told."""
+    """Unless types are named, a person is owed alerts alone: of fifty endpoints that fail one alert tells, not each."""
     _, row = await post.add(mailbox.url())
     await post.publish(3)
+    await post.publish(50, "endpoint.failing", payment="", snapshot=sample("endpoint.failing", "test"))
     assert await post.work() == {}
     assert set(DEFAULT_TYPES) == {name for name in row.event_types.split(",") if name}
     changed = await post.store.write(lambda tx: post.endpoints.change(tx, row, event_types=["payment.completed"]))
@@ -200,6 +201,27 @@ async def test_an_endpoint_that_hangs_is_given_up_on(post: Post) -> None:
         await alert(post)
         assert await post.work() == {"failed": 1}
     assert (await post.attempts())[0].error == "no answer within 0.5 s"
+
+
+async def test_a_service_that_never_ends_holds_only_its_own_calls_up() -> None:
+    """Threads cannot be ended: so many of one URL's may hang, then it is refused; another URL's call goes through."""
+    calls, let_go = Calls(), threading.Event()
+    try:
+        hung = [calls.run("mailto://hangs", let_go.wait, 0.1) for _ in range(AT_ONCE)]
+        ended = await asyncio.gather(*hung, return_exceptions=True)
+        assert [type(one) for one in ended] == [TimeoutError] * AT_ONCE
+        with pytest.raises(Crowded):
+            await calls.run("mailto://hangs", let_go.wait, 0.1)
+        assert await calls.run("mailto://well", lambda: "taken", 5) == "taken"
+    finally:
+        let_go.set()
+    assert await calls.run("mailto://hangs", lambda: "taken", 5) == "taken"
+
+
+def test_no_url_makes_a_plugin_follow_redirects_or_forget_certificates() -> None:
+    """Also one that came into the database before such parameters were refused."""
+    plugin = open_plugin("gotifys://push.example/tokentoken?verify=no&redirect=yes&retry=9")
+    assert (plugin.verify_certificate, plugin.redirects, plugin.retry) == (True, False, 0)
 
 
 # ── where it may go ──────────────────────────────
@@ -256,6 +278,10 @@ async def test_redirects_are_not_followed(post: Post) -> None:
         "mailtos://", "tgram://", "slack://x", "mailtos://a:b@mail.example ?to=x@y.example",
         "mailtos://a:b@mail.example?to=x@y.example&verify=no", "mailtos://a:b@mail.example?pgpkey=/etc/passwd",
         "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/?template=/etc/passwd", "ntfys://x.example/t?redirect=yes",
+        # As Apprise reads them, which is not as others do.
+        "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js?template%20=/etc/passwd",
+        "mailtos://a:b@mail.example?%20verify=no", "mailtos://a:b@mail.example?a=b;pgpkey=/etc/passwd",
+        "gotifys://x.example/tokentoken?redirect%0A=yes",
     ],
 )  # fmt: skip
 def test_a_url_that_cannot_be_is_refused_without_repeating_it(url: str) -> None:

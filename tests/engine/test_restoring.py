@@ -200,6 +200,9 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "a row changed": lambda file: spoil(file, "UPDATE event_counter SET number = 7"),
     "a row more": lambda file: spoil(file, "INSERT INTO receipts VALUES ('SFF6XYZ123', 'pay_1')"),
     "a table gone": lambda file: spoil(file, "DROP TABLE links"),
+    "an index gone": lambda file: spoil(file, "DROP INDEX uq_alerts_open"),
+    "a trigger more": lambda file: spoil(file, "CREATE TRIGGER t AFTER INSERT ON payments BEGIN SELECT 1; END"),
+    "no table of payments": lambda file: spoil(file, "DROP TABLE payments"),
 }
 
 
@@ -266,6 +269,25 @@ def test_what_is_no_backup_is_refused(sound: Path, tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(sound)) as database, database:
         database.execute("UPDATE hakika_backup SET label = ?", (msgspec.json.encode(label).decode(),))
     with pytest.raises(BackupRefused, match="newer Hakika"):
+        check_backup(sound, "")
+
+
+LABELS: dict[str, str] = {
+    "a number": "3",
+    "zeros": "zeroblob(100)",
+    "another shape": "'[]'",
+    "a year that is none": "json_replace(label, '$.made_at_ms', 1000000000000000000)",
+    "a year before all": "json_replace(label, '$.made_at_ms', -1000000000000000000)",
+    "nothing that was counted": "json_replace(label, '$.digests', json('{}'))",
+}
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_label_that_somebody_wrote_is_refused(label: str, sound: Path) -> None:
+    """Whatever stands in it, it is said in words, and the file is left alone."""
+    spoil(sound, f"CREATE TABLE other AS SELECT {LABELS[label]} AS label FROM hakika_backup")  # noqa: S608 - our own
+    spoil(sound, "DROP TABLE hakika_backup", "ALTER TABLE other RENAME TO hakika_backup")
+    with pytest.raises(BackupRefused, match="is damaged"):
         check_backup(sound, "")
 
 

@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "doctor": ENGINE | {"config", "hosts"},
     "api": DOCTOR,
     "dashboard": DOCTOR,
-    "agent": DOCTOR,
+    "agent": DOCTOR | {"client", "config"},  # its tools talk to a running server, as any program does
     "config": DOMAIN | {"hosts"},
     "hosts": set(),  # what a host's name alone tells
     "logs": set(),

@@ -92,7 +92,11 @@ class Shopfront:
         store = self.hakika.house.store
         found = self.do(store.read(lambda tx: tx.one(select(payments.c.id).where(payments.c.token == token))))
         assert found is not None
-        row = self.do(store.read(lambda tx: find_payment(tx, str(found[0]))))
+        return self.read_payment(str(found[0]))
+
+    def read_payment(self, payment_id: str) -> PaymentRow:
+        """The payment as it now is."""
+        row = self.do(self.hakika.house.store.read(lambda tx: find_payment(tx, payment_id)))
         assert row is not None
         return row
 

@@ -73,6 +73,7 @@ def test_a_domain_of_ones_own_goes_before_ngroks() -> None:
         ([ngrok_tunnel("http://ab12.ngrok.io", "localhost:8000")], "http alone (http://ab12.ngrok.io)"),
         ([ngrok_tunnel(ADDRESS, "https://localhost:8000")], "not to us"),
         ([ngrok_tunnel("tcp://0.tcp.ngrok.io:12345", "localhost:8000")], "no web address"),
+        ([ngrok_tunnel("https://[ab12.ngrok.io", "localhost:8000")], "no web address"),
     ],
 )
 def test_why_a_running_ngrok_does_not_help(tunnels: list[dict[str, Any]], why: str) -> None:

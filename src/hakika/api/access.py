@@ -12,7 +12,7 @@ from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection, Request
 
 from hakika.api.problems import ClientSecretRefused, NotLocal
-from hakika.domain.errors import NotAuthenticated, NotFound
+from hakika.domain.errors import InvalidRequest, NotAuthenticated, NotFound
 from hakika.engine.ids import hash_secret, same_secret
 from hakika.engine.representation import mode_of
 from hakika.store.keys import ApiKeyRow, find_api_key
@@ -75,9 +75,9 @@ class Gate:
 
     async def admit_payer(self, secret: str, request: Request) -> Caller:
         """→ who has a payment's client secret. Raises ClientSecretRefused, NotFound where it is another payment's."""
-        named = PAYERS_PATH.fullmatch(request.url.path)
+        named = PAYERS_PATH.fullmatch(request.scope["path"])  # what is routed by, not what Host may bend
         if not named or request.method not in {"GET", "HEAD"}:
-            raise ClientSecretRefused(f"{request.method} {request.url.path} is not open to a client_secret.")
+            raise ClientSecretRefused(f"{request.method} {request.scope['path']} is not open to a client_secret.")
         payment_id = named[1]
         row = await self._store.glance(lambda tx: find_payment(tx, payment_id))
         if row is None or not same_secret(secret, row.client_secret):
@@ -108,6 +108,13 @@ async def identify(gate: Gate, connection: HTTPConnection) -> Caller:
     """→ who has the key in a connection's headers. Raises NotAuthenticated."""
     sender = connection.client.host if connection.client else ""
     return await gate.identify(connection.headers.get("authorization", ""), sender)
+
+
+def read_mode(given: str | None, caller: Caller, request: Request) -> str:
+    """Whose events: as the key is; a key for both says which. Raises InvalidRequest."""
+    if given and caller.mode not in {"", given}:
+        raise InvalidRequest(f"A key for {caller.mode} payments opens no {given} events.", field="mode")
+    return given or caller.mode or str(request.app.state.mode)
 
 
 bearer = HTTPBearer(auto_error=False, scheme_name="API key", description="`Authorization: Bearer KEY`")

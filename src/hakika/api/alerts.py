@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response, Security
 
-from hakika.api.access import bearer
+from hakika.api.access import bearer, read_mode
 from hakika.api.alert_shapes import (
     ALERT_EXAMPLE,
     AlertList,
@@ -17,7 +17,6 @@ from hakika.api.alert_shapes import (
     RuleName,
     RuleShape,
 )
-from hakika.api.endpoints import read_mode
 from hakika.api.payments import EVERYWHERE, ApiKey
 from hakika.api.problems import document
 from hakika.domain.errors import InvalidRequest, NotFound

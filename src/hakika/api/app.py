@@ -13,6 +13,7 @@ POST /c/{token}, /mpesa/callback, …    callbacks     Safaricom's results; in f
 /api/v1/payments…, /payment/…, …       compat        what common integrations' own clients call
 /v1/checkouts…, /v1/links…             checkouts     pages on which payers pay
 /pay…, /link…, /till…                  pages         those pages, and the till's
+/v1/stats                              stats         how payments fare
 /v1/doctor                             doctor        what is wrong, with the cure
 /health, /ready, /v1/errors…           health        is it alive, can it work, what does an error mean
 /metrics                               metrics       figures for Prometheus
@@ -45,6 +46,7 @@ from hakika.api import (
     messages,
     metrics,
     payments,
+    stats,
 )
 from hakika.api.account_shapes import EXEMPLARY as EXEMPLARY_ACCOUNTS
 from hakika.api.alert_shapes import EXEMPLARY as EXEMPLARY_ALERTS
@@ -60,6 +62,7 @@ from hakika.api.pages import links, pay, till
 from hakika.api.pages.frame import router as pages
 from hakika.api.problems import handle_errors
 from hakika.api.shapes import EXEMPLARY
+from hakika.api.stats_shapes import EXEMPLARY as EXEMPLARY_STATS
 from hakika.api.stream import Outlasting
 
 PAGES = (pay, links, till)
@@ -101,6 +104,7 @@ def create_app(lifespan: Lifespan | None = None) -> FastAPI:
         messages.replies,
         compat.router,
         alerts.router,
+        stats.router,
         doctor.router,
         health.router,
         metrics.router,
@@ -123,7 +127,7 @@ def _describe_api(app: FastAPI) -> dict[str, Any]:
     """The contract, with its examples as they were written: the framework leaves out whatever is null in them."""
     document = FastAPI.openapi(app)
     shapes = [*EXEMPLARY, *EXEMPLARY_ACCOUNTS, *EXEMPLARY_EVENTS, *EXEMPLARY_ENDPOINTS, *EXEMPLARY_CHECKOUTS]
-    shapes += [*EXEMPLARY_DOCTOR, *EXEMPLARY_MESSAGES, *EXEMPLARY_ALERTS]
+    shapes += [*EXEMPLARY_DOCTOR, *EXEMPLARY_MESSAGES, *EXEMPLARY_ALERTS, *EXEMPLARY_STATS]
     for shape in shapes:
         document["components"]["schemas"][shape.__name__] |= shape.model_config["json_schema_extra"]
     return document

@@ -46,6 +46,8 @@ class Browsers:
             await send({"type": "http.response.start", "status": 204, "headers": [*allowed, *_PREFLIGHT]})
             return await send({"type": "http.response.body", "body": b""})
         added = [*allowed, (b"referrer-policy", b"no-referrer")]
+        if scope["app"].state.cors_origins:
+            added.append((b"vary", b"Origin"))  # also where it is not allowed: a cache must not give that to others
 
         async def send_more(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -59,10 +61,9 @@ def _allow(origin: bytes | None, origins: tuple[str, ...]) -> Headers:
     if "*" in origins:
         # Without cookies or other credentials of the browser's own: the secret is the only authority.
         return [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"Retry-After")]
-    vary = [(b"vary", b"Origin")] if origins else []
     if origin is None or origin.decode("latin-1") not in origins:
         return []
-    return [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", b"Retry-After"), *vary]
+    return [(b"access-control-allow-origin", origin), (b"access-control-expose-headers", b"Retry-After")]
 
 
 def take_secret(scope: Scope) -> None:

@@ -33,13 +33,14 @@ from hakika.api.compat_shapes import (
     show_status,
     show_tracking,
 )
-from hakika.api.door import Door
+from hakika.api.door import ANYONE, Door
 from hakika.api.listening import NOBODY_LISTENS, while_listened
 from hakika.api.payments import Verbs
 from hakika.domain.errors import AlreadyRegistered, BudgetSpent, CannotQuery, NotFound
 from hakika.domain.payment import DECLINED
 from hakika.engine.cashier import Cashier
 from hakika.engine.orders import REFERENCE_LENGTH, read_order, read_registration, read_text
+from hakika.engine.prompting import PHONE_DAY_MS, spare_phone
 from hakika.engine.story import tell_check
 from hakika.store.payments import PaymentRow
 from hakika.store.search import Search
@@ -47,6 +48,7 @@ from hakika.store.search import Search
 PUSH_ANSWERED_WITHIN_MS = 25_000  # clients and proxies give up after 30 s
 ASK_APART_MS = 10_000  # clients poll every second or two, which would use up what Daraja may be asked
 LONGEST_WAIT_S = 300.0
+ASKED_READ = 50  # of a phone in a day: more than just anyone may ask
 
 router = APIRouter(include_in_schema=False)
 Known = Annotated[Caller, Depends(require_key)]
@@ -65,6 +67,11 @@ async def initiate_payment(body: Initiation, request: Request, cashier: Verbs, c
     )
     door: Door = request.app.state.door
     door.spare(order.phone, caller)
+    if caller.key == ANYONE:
+        # As on the public checkout: by what is stored, so that no restart and no second process forgets it.
+        now_ms: int = request.app.state.clock()
+        since_ms = now_ms - PHONE_DAY_MS
+        spare_phone(await cashier.find(Search(phone=order.phone, created_after_ms=since_ms, limit=ASKED_READ)), now_ms)
     asked = msgspec.json.decode((await cashier.request(order)).body)
     row = await while_listened(request, cashier.wait(asked["id"], PUSH_ANSWERED_WITHIN_MS, _push_is_answered))
     if row is None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response, Security
 
-from hakika.api.access import bearer
+from hakika.api.access import bearer, read_mode
 from hakika.api.endpoint_shapes import (
     ENDPOINT_EXAMPLE,
     DeliveryList,
@@ -17,7 +17,7 @@ from hakika.api.endpoint_shapes import (
     ResentShape,
     TriggerShape,
 )
-from hakika.api.event_shapes import EVENT_EXAMPLE, EventShape
+from hakika.api.event_shapes import EVENT_EXAMPLE, EVENT_ID, EventShape
 from hakika.api.payments import EVERYWHERE, ApiKey
 from hakika.api.problems import document
 from hakika.domain.errors import InvalidRequest, NotFound
@@ -26,7 +26,6 @@ from hakika.engine.publication import encode_event
 from hakika.store.deliveries import DeliveryFilter
 from hakika.store.resending import Resend
 
-EVENT_ID = r"^evt_[0-9a-hjkmnp-tv-z]{26}$"
 CURSOR = r"^[0-9]{1,18}-ep_[0-9a-hjkmnp-tv-z]{26}$"
 router = APIRouter(prefix="/v1", tags=["deliveries"], dependencies=[Security(bearer)])
 PageSize = Annotated[int, Query(ge=1, le=100)]
@@ -90,9 +89,7 @@ async def tell_deliveries(
 )
 async def trigger_event(body: TriggerShape, request: Request, caller: ApiKey) -> Response:
     """Publish a probe: a `test.…` event with a sample, for endpoints that name it, `hakika listen`, and `endpoint`."""
-    if body.mode and caller.mode not in {"", body.mode}:
-        raise InvalidRequest(f"A key for {caller.mode} payments opens no {body.mode} events.", field="mode")
-    mode = body.mode or caller.mode or request.app.state.mode
+    mode = read_mode(body.mode, caller, request)
     event = await request.app.state.outbox.trigger(mode, body.type, body.endpoint or "")
     return Response(encode_event(event), 201, media_type="application/json")
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Path, Request, Response, Security
 
-from hakika.api.access import Caller, bearer
+from hakika.api.access import Caller, bearer, read_mode
 from hakika.api.deliveries import DeliveryCursor, PageSize, list_page
 from hakika.api.endpoint_shapes import (
     ENDPOINT_EXAMPLE,
@@ -23,7 +23,7 @@ from hakika.api.endpoint_shapes import (
 )
 from hakika.api.payments import EVERYWHERE, ApiKey
 from hakika.api.problems import document
-from hakika.domain.errors import InvalidRequest, NotFound
+from hakika.domain.errors import NotFound
 from hakika.engine.apprise_urls import check_url
 from hakika.engine.endpoints import Endpoints, show_endpoint
 from hakika.engine.outbox import Outbox, show_attempt
@@ -136,13 +136,6 @@ async def list_endpoint_deliveries(
     store, endpoints, outbox = _parts(request)
     await store.read(lambda tx: _find(tx, endpoints, endpoint_id, caller))
     return await list_page(outbox, DeliveryFilter(caller.mode, "", endpoint_id, status or ""), limit, cursor)
-
-
-def read_mode(given: str | None, caller: Caller, request: Request) -> str:
-    """Whose events: as the key is; a key for both says which. Raises InvalidRequest."""
-    if given and caller.mode not in {"", given}:
-        raise InvalidRequest(f"A key for {caller.mode} payments opens no {given} events.", field="mode")
-    return given or caller.mode or str(request.app.state.mode)
 
 
 def _find(tx: Transaction, endpoints: Endpoints, endpoint_id: str, caller: Caller) -> EndpointRow:

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hakika.api.shapes import PAYMENT_EXAMPLE
 
+EVENT_ID = r"^evt_[0-9a-hjkmnp-tv-z]{26}$"
 EVENT_EXAMPLE: dict[str, Any] = {
     "id": "evt_01m2x5h9q0d2n8r4t6v8y0a2c5",
     "object": "event",

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any
 
 import msgspec
@@ -11,7 +11,7 @@ from fastapi import APIRouter, Header, Query, Request, Response, Security, WebSo
 from starlette.websockets import WebSocketDisconnect
 
 from hakika.api.access import Caller, bearer, identify
-from hakika.api.event_shapes import EventList, EventShape
+from hakika.api.event_shapes import EVENT_ID, EventList, EventShape
 from hakika.api.listening import see_off
 from hakika.api.payments import EVERYWHERE, ApiKey, Following
 from hakika.api.problems import InvalidCursor, describe, document
@@ -27,7 +27,6 @@ socket_router = APIRouter(prefix="/v1/events")
 
 CURSOR = re.compile(r"(?:(?P<store>[0-9a-f]{8})-)?(?P<number>[0-9]{1,18})")
 TYPES = r"^(\*|[a-z_]+\.(\*|[a-z_.]+))(,(\*|[a-z_]+\.(\*|[a-z_.]+)))*$"
-EVENT_ID = r"^evt_[0-9a-hjkmnp-tv-z]{26}$"
 SAYS_WHO_WITHIN_S = 10.0
 REFUSED = 1008  # WebSocket: policy violation
 
@@ -169,30 +168,33 @@ async def _tell(subscription: Subscription, head: Head) -> AsyncGenerator[bytes,
 async def talk(socket: WebSocket) -> None:
     """Follow events over a WebSocket: each message is an event's JSON, the first says where it begins."""
     await socket.accept()
-    leaving: asyncio.Future[None] | None = None
-    try:
-        feed: Feed = socket.app.state.feed
-        caller = await _ask_who(socket)
-        head = await feed.head()
-        asked = socket.query_params
-        wanted = Wanted(caller.mode, _read_types(asked.get("type")), asked.get("stages") in {"1", "true"})
-        start = _start(asked.get("after"), head)
-        with feed.subscribe(start, wanted) as subscription:
-            leaving = asyncio.ensure_future(see_off(socket.receive))
-            leaving.add_done_callback(lambda _: subscription.end())
+    # Whoever has left, or stopped reading, is not there to be told; not even what was wrong.
+    with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+        try:
+            await _converse(socket)
+            await socket.close()
+        except HakikaError as error:
+            await _say(socket, msgspec.json.encode(describe(error)))
+            await socket.close(REFUSED, error.code)
+
+
+async def _converse(socket: WebSocket) -> None:
+    feed: Feed = socket.app.state.feed
+    caller = await _ask_who(socket)
+    head = await feed.head()
+    asked = socket.query_params
+    wanted = Wanted(caller.mode, _read_types(asked.get("type")), asked.get("stages") in {"1", "true"})
+    start = _start(asked.get("after"), head)
+    with feed.subscribe(start, wanted) as subscription:
+        leaving = asyncio.ensure_future(see_off(socket.receive))
+        leaving.add_done_callback(lambda _: subscription.end())
+        try:
             hello = {"object": "hello", "cursor": spell_cursor(head, start)}
             await _say(socket, msgspec.json.encode(hello))
             async for message in subscription.follow(BEAT_MS):
                 if message is not None:
                     await _say(socket, message.data)
-        await socket.close()
-    except HakikaError as error:
-        await _say(socket, msgspec.json.encode(describe(error)))
-        await socket.close(REFUSED, error.code)
-    except (WebSocketDisconnect, RuntimeError, TimeoutError):
-        pass  # the other side has left, or stopped reading: nobody is there to be told
-    finally:
-        if leaving is not None:
+        finally:
             leaving.cancel()
 
 

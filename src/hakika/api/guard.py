@@ -72,7 +72,7 @@ class Guard:
         except HakikaError as error:
             return await answer(error)(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - a caller gets an answer, never a traceback
-            _log_unplanned(scope, error)
+            log_unplanned(scope, error)
             if not started:
                 await answer(HakikaError())(scope, receive, send)
         return None
@@ -113,7 +113,7 @@ def _note_request(scope: Scope, body: bytes) -> None:
     log.debug("request", method=scope["method"], path=scope["path"], body=shown)
 
 
-def _log_unplanned(scope: Scope, error: Exception) -> None:
+def log_unplanned(scope: Scope, error: Exception) -> None:
     """Say where it broke. The error's own words stay out: a database driver's hold whole rows."""
     frames = traceback.extract_tb(error.__traceback__)[-FRAMES_LOGGED:]
     where = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]

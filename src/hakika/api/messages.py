@@ -7,9 +7,8 @@ from urllib.parse import parse_qsl
 import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response, Security
 
-from hakika.api.access import bearer
+from hakika.api.access import bearer, read_mode
 from hakika.api.deliveries import PageSize
-from hakika.api.endpoints import read_mode
 from hakika.api.message_shapes import (
     MESSAGE_EXAMPLE,
     OPT_OUT_EXAMPLE,

@@ -50,6 +50,8 @@ class Readers:
             return True
         near = request.client.host if request.client else ""
         host = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
+        if request.scope.get("http_version") == "1.0":
+            return False  # nginx without any settings: no header says that it handed this on, and Host names us
         return is_loopback(near) and host in _HERE and not any(name in request.headers for name in _HANDED_ON)
 
 

@@ -119,7 +119,7 @@ def main() -> None:
 def _register() -> None:
     # Importing a module of commands puts them into the table, in this order.
     from hakika.cli import servers, payments, explaining, doctor, finding, keys, accounts, endpoints, deliveries  # noqa: F401, I001
-    from hakika.cli import messages, alerts, upkeep, backups  # noqa: F401
+    from hakika.cli import messages, alerts, stats, agents, upkeep, backups  # noqa: F401
 
 
 def registered() -> typer.Typer:

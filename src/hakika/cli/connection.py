@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +30,7 @@ class Remote:
     """A running server."""
 
     def __init__(self, url: str, key: str) -> None:
-        self.url, self._key = url.rstrip("/"), key
+        self.url, self.key = url.rstrip("/"), key
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         # A proxy of the environment is for the internet, not for this machine.
         self._http = httpx2.Client(
@@ -76,6 +77,10 @@ class Remote:
     def explain(self, payment_id: str) -> dict[str, Any]:
         """What happened, in words, and what to do."""
         return self._ask("GET", f"/v1/payments/{payment_id}/explanation", tries=TRIES)
+
+    def read_stats(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """How payments fare."""
+        return self._ask("GET", "/v1/stats", params=wanted, tries=TRIES)
 
     def query(self, payment_id: str) -> dict[str, Any]:
         """Ask Daraja now."""
@@ -128,14 +133,10 @@ class Remote:
         given |= {"params": params} if params else {}
         return self._ask(method, path, tries=TRIES if method == "GET" else 1, **given)
 
-    def stream(
-        self, path: str, params: dict[str, Any], silence_s: float, accept: str = "*/*"
-    ) -> Iterator[str]:
+    def stream(self, path: str, params: dict[str, Any], silence_s: float, accept: str = "*/*") -> Iterator[str]:
         """The lines of a stream, until it ends or is silent for so long. Raises Failure where it is refused."""
         timeout = httpx2.Timeout(ANSWER_S, read=silence_s)
-        with self._http.stream(
-            "GET", path, params=params, timeout=timeout, headers={"Accept": accept}
-        ) as answer:
+        with self._http.stream("GET", path, params=params, timeout=timeout, headers={"Accept": accept}) as answer:
             if answer.status_code != httpx2.codes.OK:
                 answer.read()
                 _read(answer)
@@ -191,6 +192,16 @@ def find_server(settings: Settings, named: str) -> Remote | None:
     return Remote(alive[0].url, alive[0].local_key) if alive else None
 
 
+def find_silent(settings: Settings) -> str:
+    """Of a server that said that it serves from here, and where somebody listens who does not answer: who; else `""`.
+
+    One that is gone left its word too, but nobody listens there any more.
+    """
+    own, demos = _look_around(settings.data_dir)
+    hung = next((presence for presence in (*own, *demos) if is_open(presence.url)), None)
+    return f"The server at {hung.url} (process {hung.pid}) listens and does not answer." if hung else ""
+
+
 def _look_around(data_dir: Path) -> tuple[list[Presence], list[Presence]]:
     """Who said that it serves from here: the server of the data directory, and demos, each in a folder of its own."""
     folders = sorted(file.parent for file in DEMOS.glob(f"*/{FILE}"))
@@ -231,6 +242,16 @@ def is_alive(url: str) -> bool:
         return answer.status_code == 200 and "version" in answer.json()
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError):
         return False
+
+
+def is_open(url: str) -> bool:
+    """Whether anybody listens there."""
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 80), PROBE_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def is_loopback(url: str) -> bool:

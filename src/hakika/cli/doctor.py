@@ -81,14 +81,14 @@ def _begin(
     settings: "Settings", trouble: SettingError | None, server: str, names: list[str], asked: dict[str, bool]
 ) -> Iterator[dict[str, Any]]:
     """→ the plan, each finding as it comes, and in the end the whole."""
-    from hakika.cli.connection import find_server
+    from hakika.cli.connection import find_server, find_silent
 
     remote = find_server(settings, server)
     if remote is not None:
         return _ask(remote, names, asked)
     from hakika.doctor.registry import find_checks
 
-    return _examine(settings, trouble, find_checks(names, **asked))
+    return _examine(settings, trouble, find_checks(names, **asked), find_silent(settings))
 
 
 def _ask(remote: "Remote", names: list[str], asked: dict[str, bool]) -> Iterator[dict[str, Any]]:
@@ -109,13 +109,15 @@ def _ask(remote: "Remote", names: list[str], asked: dict[str, bool]) -> Iterator
         ) from None
 
 
-def _examine(settings: "Settings", trouble: SettingError | None, checks: "Sequence[Check]") -> Iterator[dict[str, Any]]:
-    """The same, without a server."""
+def _examine(
+    settings: "Settings", trouble: SettingError | None, checks: "Sequence[Check]", silent: str
+) -> Iterator[dict[str, Any]]:
+    """The same, without a server. `silent`: of one that runs and does not answer."""
     from hakika.logs import configure_logs
 
     configure_logs("pretty", "error")
     with asyncio.Runner() as runner:
-        lines = _tell(settings, trouble, checks)
+        lines = _tell(settings, trouble, checks, silent)
         while line := runner.run(_next(lines)):
             yield line
 
@@ -125,12 +127,12 @@ async def _next(lines: AsyncIterator[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 async def _tell(
-    settings: "Settings", trouble: SettingError | None, checks: "Sequence[Check]"
+    settings: "Settings", trouble: SettingError | None, checks: "Sequence[Check]", silent: str
 ) -> AsyncIterator[dict[str, Any]]:
     from hakika.doctor.alone import open_ground
     from hakika.doctor.telling import tell
     from hakika.engine.representation import mode_of
 
-    async with open_ground(settings, os.environ, trouble) as ground:
+    async with open_ground(settings, os.environ, trouble, silent) as ground:
         async for line in tell(ground, checks, mode_of(settings.environment)):
             yield line

@@ -119,7 +119,9 @@ def ping(endpoint_id: EndpointId, server: Server = "", as_json: AsJson = False) 
         attempt = answer["attempt"]
         mark = "[bold green]✓[/]" if answer["delivered"] else "[bold red]✗[/]"
         heard = f"HTTP {attempt['status_code']}" if attempt["status_code"] else "no answer"
-        console().print(f"{mark} {heard} in {attempt['took_ms']} ms", attempt["error"] or "")
+        out = console()
+        out.print(f"{mark} {heard} in {attempt['took_ms']} ms", end=" ")
+        out.print(attempt["error"] or "", markup=False)  # it may quote what the receiver said
     return 0 if answer["delivered"] else FAILED
 
 
@@ -144,13 +146,15 @@ def _show_secret(endpoint: dict[str, Any], *, as_json: bool) -> int:
         return 0
     out = console()
     if endpoint["secret"] is None:
-        out.print(f"[bold green]✓[/] {endpoint['id']} tells {endpoint['url']} of: {', '.join(endpoint['event_types'])}")
+        out.print("[bold green]✓[/]", end=" ")
+        out.print(f"{endpoint['id']} tells {endpoint['url']} of: {', '.join(endpoint['event_types'])}", markup=False)
         out.print(f"Try it: hakika endpoints ping {endpoint['id']}", style="dim")
         return 0
     out.print(f"[bold]{endpoint['secret']}[/]")
     out.print(
         f"It signs what is sent to {endpoint['url']} ({endpoint['id']}). Keep it now: it is not shown again.",
         style="dim",
+        markup=False,
     )
     return 0
 
@@ -159,5 +163,5 @@ def _print(endpoint: dict[str, Any], done: str, *, as_json: bool) -> int:
     if as_json:
         say_json(endpoint)
     else:
-        console().print(f"{endpoint['id']} is {done}: {endpoint['url']}, {endpoint['owed']} owed.")
+        console().print(f"{endpoint['id']} is {done}: {endpoint['url']}, {endpoint['owed']} owed.", markup=False)
     return 0

@@ -8,21 +8,9 @@ import typer
 from hakika.cli.app import AsJson, Server, app, command
 from hakika.cli.reach import reach
 from hakika.cli.voice import console, say_json
+from hakika.domain.status import Status
 
 COLUMNS = ("id", "created", "status", "KES", "phone", "reference", "receipt", "result_code", "flags", "frozen")
-
-
-class Status(StrEnum):
-    """What a payment may be."""
-
-    PENDING = "pending"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-    MISPAID = "mispaid"
-    UNRESOLVED = "unresolved"
-    REVERSED = "reversed"
 
 
 class ConfirmedBy(StrEnum):

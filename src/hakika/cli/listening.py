@@ -32,7 +32,8 @@ def follow(
     if as_json:
         typer.echo(json.dumps({"object": "listening", "forward": forward, "secret": secret, "after": cursor}))
     else:
-        out.print(f"Forwarding to [bold]{forward}[/], from event {cursor + 1} on. Sign with this secret:")
+        out.print(Text.assemble("Forwarding to ", (forward, "bold"), f", from event {cursor + 1} on."), end=" ")
+        out.print("Sign with this secret:")
         out.print(f"[bold]{secret}[/]\n")
     try:
         with httpx2.Client(timeout=FORWARD_WITHIN_S, trust_env=False) as client:

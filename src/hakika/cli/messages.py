@@ -80,7 +80,7 @@ def list_channels(server: Server = "", as_json: AsJson = False) -> int:
     "add",
     "hakika messages add sms 'atalk://wanjiru@API-KEY?from=WANJIRU'",
     "hakika messages add email 'mailtos://user:password@smtp.example.com?from=shop@example.com' --account westlands",
-    "hakika messages add whatsapp 'whatsapp://receipt:TOKEN@PHONE-ID?lang=en&:body=1'",
+    "hakika messages add whatsapp 'whatsapp://receipt:TOKEN@PHONE-ID?lang=en&:body=1' --on",
 )
 def add(
     kind: Annotated[str, typer.Argument(help="sms, email or whatsapp.")],
@@ -93,6 +93,7 @@ def add(
     opt_out: OptOut = None,
     in_test_mode: InTestMode = None,
     send_within: SendWithin = 0,
+    on: Annotated[bool, typer.Option("--on", help="Turn it on at once.")] = False,
     server: Server = "",
     as_json: AsJson = False,
 ) -> int:
@@ -103,8 +104,8 @@ def add(
     url = sys.stdin.readline().strip() if url == "-" else url
     body = {"kind": kind, "url": url} | ({"account": account} if account else {})
     body |= _fields(types, language, templates, subjects, opt_out, in_test_mode, send_within)
-    made = reach_server(server).call("POST", PATH, body)
-    return _print(made, "is added, and off", as_json=as_json)
+    made = reach_server(server).call("POST", PATH, body | ({"active": True} if on else {}))
+    return _print(made, f"is added, and {'on' if on else 'off'}", as_json=as_json)
 
 
 @command(

@@ -12,13 +12,29 @@ from hakika.client import codes
 from hakika.client.clients import AsyncHakika, Hakika
 from hakika.client.codes import *  # noqa: F403 - one class for each code
 from hakika.client.errors import HakikaError, NeverSent, NoAnswer, NotHakika, WebhookVerificationError
-from hakika.client.models import Attempt, Checkout, Endpoint, Entry, Event, Failure, Link, Page, Payment, Ping
+from hakika.client.models import (
+    Account,
+    Attempt,
+    Checkout,
+    Endpoint,
+    Entry,
+    Event,
+    Examination,
+    Explanation,
+    Failure,
+    Finding,
+    Link,
+    Page,
+    Payment,
+    Ping,
+    Remark,
+)  # fmt: skip
 from hakika.client.retries import Retries
 from hakika.client.webhooks import verify_webhook
 
 __all__ = [
-    "AsyncHakika", "Attempt", "Checkout", "Endpoint", "Entry", "Event", "Failure", "Hakika", "HakikaError", "Link",
-    "NeverSent", "NoAnswer", "NotHakika", "Page", "Payment", "Ping", "Retries", "WebhookVerificationError",
-    "verify_webhook",
+    "Account", "AsyncHakika", "Attempt", "Checkout", "Endpoint", "Entry", "Event", "Examination", "Explanation",
+    "Failure", "Finding", "Hakika", "HakikaError", "Link", "NeverSent", "NoAnswer", "NotHakika", "Page", "Payment",
+    "Ping", "Remark", "Retries", "WebhookVerificationError", "verify_webhook",
 ]  # fmt: skip
 __all__ += codes.__all__

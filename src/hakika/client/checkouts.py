@@ -1,7 +1,7 @@
 """`client.checkouts` and `client.links`: pages on which a payer pays."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Required, TypedDict, Unpack
 from urllib.parse import quote
 
 from hakika.client.codes import CheckoutEnded
@@ -13,43 +13,30 @@ from hakika.client.waiting import WAIT_S, wait_until
 PATH = "/v1/checkouts"
 
 
+class Purchase(TypedDict, total=False):
+    """What a checkout is made with, and each checkout of a link; None is as good as absent."""
+
+    reference: Required[str]
+    amount: int | None
+    amount_least: int | None
+    amount_most: int | None
+    description: str | None
+    account: str | None
+    return_url: str | None
+    cancel_url: str | None
+    expires_in_s: int | None
+    language: str | None
+    metadata: Mapping[str, Any] | None
+    ask_again: Mapping[str, int] | None
+
+
 class Checkouts(Resource[Shell]):
     """Checkouts. Wherever one is named, its id or the checkout itself will do."""
 
     @call
-    def create(
-        self,
-        *,
-        reference: str,
-        amount: int | None = None,
-        amount_least: int | None = None,
-        amount_most: int | None = None,
-        description: str | None = None,
-        account: str | None = None,
-        return_url: str | None = None,
-        cancel_url: str | None = None,
-        expires_in_s: int | None = None,
-        language: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        ask_again: Mapping[str, int] | None = None,
-        idempotency_key: str | None = None,
-    ) -> Steps[Checkout]:
+    def create(self, *, idempotency_key: str | None = None, **purchase: Unpack[Purchase]) -> Steps[Checkout]:
         """Make a checkout: send the payer to its `url`. Without an amount the payer chooses one."""
-        body = {
-            "reference": reference,
-            "amount": amount,
-            "amount_least": amount_least,
-            "amount_most": amount_most,
-            "description": description,
-            "account": account,
-            "return_url": return_url,
-            "cancel_url": cancel_url,
-            "expires_in_s": expires_in_s,
-            "language": language,
-            "metadata": metadata,
-            "ask_again": ask_again,
-        }
-        return self._exchange.create(PATH, body, Checkout, idempotency_key)
+        return self._exchange.create(PATH, purchase, Checkout, idempotency_key)
 
     @call
     def retrieve(self, checkout: str | Checkout) -> Steps[Checkout]:
@@ -80,31 +67,10 @@ class Links(Resource[Shell]):
 
     @call
     def create(
-        self,
-        /,
-        *,
-        reference: str,
-        amount: int | None = None,
-        amount_least: int | None = None,
-        amount_most: int | None = None,
-        description: str | None = None,
-        account: str | None = None,
-        single_use: bool | None = None,
-        idempotency_key: str | None = None,
-        **others: Any,
+        self, *, single_use: bool | None = None, idempotency_key: str | None = None, **purchase: Unpack[Purchase]
     ) -> Steps[Link]:
-        """Make a link: share its `url`. `others` are fields of a checkout that each use gets."""
-        body = {
-            "reference": reference,
-            "amount": amount,
-            "amount_least": amount_least,
-            "amount_most": amount_most,
-            "description": description,
-            "account": account,
-            "single_use": single_use,
-            **others,
-        }
-        return self._exchange.create("/v1/links", body, Link, idempotency_key)
+        """Make a link: share its `url`. Each use makes a checkout of that purchase."""
+        return self._exchange.create("/v1/links", {**purchase, "single_use": single_use}, Link, idempotency_key)
 
 
 def _path(checkout: str | Checkout) -> str:

@@ -19,6 +19,7 @@ from hakika.client.events import Events
 from hakika.client.exchange import Exchange
 from hakika.client.payments import Payments
 from hakika.client.retries import Retries
+from hakika.client.server import Server
 from hakika.client.shells import Awaiting, Blocking
 from hakika.client.steps import Shell
 
@@ -36,6 +37,7 @@ class _Client(Generic[Shell]):
         self.endpoints: Endpoints[Shell] = Endpoints(exchange, shell)
         self.checkouts: Checkouts[Shell] = Checkouts(exchange, shell)
         self.links: Links[Shell] = Links(exchange, shell)
+        self.server: Server[Shell] = Server(exchange, shell)
 
 
 class Hakika(_Client[Blocking]):

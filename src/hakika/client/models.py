@@ -84,6 +84,69 @@ class Entry(Model, frozen=True, kw_only=True):
     payment: Payment | None = None
 
 
+class Remark(Model, frozen=True, kw_only=True):
+    """One thing that a payment shows: what happened, why, what it means for the money, and the cure."""
+
+    cause: str
+    title: str = ""
+    happened: str = ""
+    why: str = ""
+    money: str = ""
+    cure: str = ""
+    checks: tuple[str, ...] = ()
+    docs: str = ""
+
+
+class Explanation(Remark, frozen=True, kw_only=True):
+    """A payment, explained in words; `also`: what else it shows. `checks` are the doctor's that look into it."""
+
+    payment: str = ""
+    status: str = ""
+    also: tuple[Remark, ...] = ()
+
+
+class Finding(Model, frozen=True, kw_only=True):
+    """What one of the doctor's checks found: `outcome` is ok, warning, failed, unknown or skipped."""
+
+    name: str
+    outcome: str = ""
+    area: str = ""
+    title: str = ""
+    subject: str | None = None
+    evidence: str = ""
+    meaning: str = ""
+    cure: str = ""
+    docs: str = ""
+    took_ms: int = 0
+
+
+class Examination(Model, frozen=True, kw_only=True):
+    """What the doctor found; `going_live` has steps where they were asked for."""
+
+    status: str
+    mode: str = ""
+    checks: tuple[Finding, ...] = ()
+    going_live: tuple[dict[str, Any], ...] = ()
+
+
+class Account(Model, frozen=True, kw_only=True):
+    """One shortcode that takes payments; its credentials are never shown."""
+
+    id: str
+    name: str = ""
+    mode: str = ""
+    environment: str = ""
+    shortcode: str = ""
+    till: str | None = None
+    calls_per_minute: float = 0
+    queries_per_minute: float | None = None
+    active: bool = True
+    display_name: str = ""
+    return_hosts: tuple[str, ...] = ()
+    callbacks_arrive: bool = True
+    created_at: str = ""
+
+
 class AskAgain(Model, frozen=True, kw_only=True):
     """How often a checkout asks the same phone again by itself after no answer, and within which time."""
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from hakika.client.codes import AlreadyEnded, AlreadyRegistered
 from hakika.client.exchange import get, post
-from hakika.client.models import Entry, Page, Payment
+from hakika.client.models import Entry, Explanation, Page, Payment
 from hakika.client.steps import Resource, Shell, Steps, call
 from hakika.client.waiting import WAIT_S, wait_until
 
@@ -172,6 +172,11 @@ class Payments(Resource[Shell]):
         """Read all that is known of a payment, in order, with who said it."""
         page = yield from self._exchange.ask(get(f"{_path(payment)}/timeline"), Page[Entry])
         return tuple(page.data)
+
+    @call
+    def explain(self, payment: str | Payment) -> Steps[Explanation]:
+        """Read what happened in words, what it means for the money, and what to do."""
+        return self._exchange.ask(get(f"{_path(payment)}/explanation"), Explanation)
 
 
 def _path(payment: str | Payment) -> str:

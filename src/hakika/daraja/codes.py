@@ -15,6 +15,8 @@ from hakika.daraja.result_codes import (
     CHECKING_SW,
     DECLINE_CODES,
     OWN_CODES,
+    REFUSED_EN,
+    REFUSED_SW,
     RESULT_CODES,
     Code,
     CodeClass,
@@ -29,14 +31,29 @@ __all__ = [
     "CodeClass",
     "is_certain_refusal",
     "look_up",
+    "look_up_decline",
 ]
 
 ALL_CODES: Final = {**RESULT_CODES, **OWN_CODES, **ERROR_CODES}
+
+_DECLINE_ADVICE = "This code has several meanings, and the message beside it said which: `hakika explain` quotes it."
 
 
 def look_up(code: str, message: str = "") -> Code:
     """Explain `code`. Where Daraja gives one code several meanings, `message` (as received) chooses."""
     return _find_overloaded(code, message) or ALL_CODES.get(code) or _explain_unknown(code)
+
+
+def look_up_decline(code: str) -> Code:
+    """Explain the code of a payment that ended without money.
+
+    Where the code alone concludes nothing, its message did (`OVERLOADED`): what it says of a payment that is still open
+    must not be said of this one.
+    """
+    known = look_up(code)
+    if known.kind is not CodeClass.PENDING:
+        return known
+    return msgspec.structs.replace(known, english=REFUSED_EN, swahili=REFUSED_SW, advice=_DECLINE_ADVICE)
 
 
 def is_certain_refusal(code: str, message: str) -> bool:

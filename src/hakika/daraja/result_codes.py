@@ -47,6 +47,8 @@ BUSY_EN = "M-Pesa is very busy right now. You have not been charged. Please try 
 BUSY_SW = "M-Pesa ina shughuli nyingi kwa sasa. Hujatozwa pesa yoyote. Tafadhali jaribu tena baada ya dakika moja."
 CHECKING_EN = "We are still confirming this payment with M-Pesa. Please do not pay again yet."
 CHECKING_SW = "Bado tunathibitisha malipo haya na M-Pesa. Tafadhali usilipe tena kwa sasa."
+REFUSED_EN = "M-Pesa refused this payment request. You have not been charged."
+REFUSED_SW = "M-Pesa imekataa ombi hili la malipo. Hujatozwa pesa yoyote."
 _STATUS_ADVICE = "A rule on the status of the account, nearly always the payer's: let the payer call Safaricom."
 _PROMPT_ADVICE = (
     "The prompt could not be delivered. Keep organisation name and account reference short (the text may "

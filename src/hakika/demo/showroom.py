@@ -169,6 +169,7 @@ def furnish(directory: Path, simulator_url: str, api_key: str, changes: Mapping[
             "HAKIKA_API_KEY": api_key,
             "HAKIKA_LOG_LEVEL": "warning",
             "HAKIKA_DISPLAY_NAME": "Hakika Demo Shop",
+            "HAKIKA_CORS_ORIGINS": "*",  # the examples' pages are served elsewhere; their payments' secrets guard them
         }
         | dict(changes)
     )

@@ -5,11 +5,11 @@ import time
 from collections.abc import AsyncIterator, Mapping
 
 from hakika.config import Settings
-from hakika.doctor.aside import run_aside
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import sqlite_file
 from hakika.domain.errors import HakikaError, SettingError
 from hakika.engine.accounts import Accounts
+from hakika.engine.aside import run_aside
 from hakika.engine.ids import system_entropy
 from hakika.engine.vault import Vault
 from hakika.store.opening import Store, open_store
@@ -17,9 +17,12 @@ from hakika.store.opening import Store, open_store
 
 @contextlib.asynccontextmanager
 async def open_ground(
-    settings: Settings, environ: Mapping[str, str], trouble: SettingError | None = None
+    settings: Settings, environ: Mapping[str, str], trouble: SettingError | None = None, silent: str = ""
 ) -> AsyncIterator[Ground]:
-    """The ground, whatever is wrong with it. `trouble`: why the settings could not be read."""
+    """The ground, whatever is wrong with it. `trouble`: why the settings could not be read.
+
+    `silent`: of a server that runs here and does not answer.
+    """
     store, why = (None, "") if trouble else await run_aside(lambda: _open(settings))
     try:
         vault = None if trouble else _open_vault(settings)
@@ -34,6 +37,7 @@ async def open_ground(
             store_trouble=why,
             settings_trouble=trouble,
             vault=vault,
+            silent=silent,
         )
     finally:
         if store is not None:

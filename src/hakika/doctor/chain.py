@@ -69,13 +69,25 @@ async def _shake_hands(
     places: Sequence[tuple[str, int]], host: str, context: ssl.SSLContext
 ) -> tuple[str, Sequence[x509.Certificate]]:
     """→ the protocol's version, and the certificates as they were sent. Raises OSError."""
-    address, port = places[0]
-    _, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname=host)
+    writer = await _connect(places, host, context)
     try:
         held = writer.get_extra_info("ssl_object")
         return str(held.version()), _certificates_of(held)
     finally:
         writer.transport.abort()
+
+
+async def _connect(places: Sequence[tuple[str, int]], host: str, context: ssl.SSLContext) -> asyncio.StreamWriter:
+    """The first place that is reached, as callers do: of a name's addresses some are IPv6, which a machine may lack."""
+    (address, port), *rest = places
+    try:
+        return (await asyncio.open_connection(address, port, ssl=context, server_hostname=host))[1]
+    except ssl.SSLError:
+        raise
+    except OSError:
+        if not rest:
+            raise
+    return await _connect(rest, host, context)
 
 
 def _certificates_of(held: Any) -> Sequence[x509.Certificate]:

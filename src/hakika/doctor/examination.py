@@ -5,21 +5,25 @@ Whatever a check does (it raises, it hangs, it will not be cancelled), it is a f
 
 import asyncio
 import time
+from base64 import b64encode
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from urllib.parse import urlsplit
+from itertools import takewhile
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 import structlog
 
 from hakika.doctor.check import Check, Finding, Outcome
 from hakika.doctor.ground import Ground
-from hakika.doctor.looking import Unseen
+from hakika.doctor.looking import NONE_RUNS, Unseen
 
 log = structlog.get_logger("hakika.doctor")
 
 WITHIN_S = 5.0
 LONGEST = 600  # characters of evidence: an error may quote a whole page
 LEAST_SECRET = 6  # characters: what is shorter is in every text
+KNOWN_BY = 12  # its first characters
+MASK = "••••••"
 _GRAVITY = (Outcome.FAILED, Outcome.WARNING, Outcome.UNKNOWN, Outcome.OK, Outcome.SKIPPED)
 
 
@@ -67,7 +71,7 @@ async def examine_all(ground: Ground, checks: Sequence[Check], within_s: float =
 async def _bounded(ground: Ground, check: Check, within_s: float) -> Report:
     began_s = time.monotonic()
     if check.live and not ground.live:
-        findings = [Finding(Outcome.SKIPPED, "It looks into a running server, and none runs here.")]
+        findings = [Finding(Outcome.SKIPPED, NONE_RUNS)]
     else:
         findings = await _look(ground, check, within_s)
     told = tuple(_present(finding, ground) for finding in findings)
@@ -100,19 +104,37 @@ def _broke(why: str) -> Finding:
 
 def _present(finding: Finding, ground: Ground) -> Finding:
     """The finding as it may be shown: on one line, of a bearable length, with none of the settings' secrets."""
-    shown = " ".join(finding.evidence.split())
-    shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
-    cure = finding.cure
+    shown, cure = " ".join(finding.evidence.split()), finding.cure
     for secret in _secrets_of(ground):
-        shown, cure = shown.replace(secret, "••••••"), cure.replace(secret, "••••••")
+        shown, cure = _mask(shown, secret), _mask(cure, secret)
+    shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
     return msgspec.structs.replace(finding, evidence=shown, cure=cure)
 
 
+def _mask(text: str, secret: str) -> str:
+    """The text without the secret, nor any beginning of it: what is quoted may have been cut in the middle of one."""
+    known, start = secret[:KNOWN_BY], 0
+    while (at := text.find(known, start)) >= 0:
+        shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(text[at:], secret, strict=False)))
+        text, start = f"{text[:at]}{MASK}{text[at + shared :]}", at + len(MASK)
+    return text
+
+
 def _secrets_of(ground: Ground) -> list[str]:
+    """The settings' and the accounts', also as they are sent: whoever answers may repeat what was asked. Long first."""
     settings = ground.settings
-    known = [settings.consumer_key, settings.consumer_secret, settings.passkey, settings.api_key, settings.secret_key]
-    known.append(_password_of(settings.database_url))
-    return [secret for secret in known if len(secret) >= LEAST_SECRET]
+    known = {settings.consumer_key, settings.consumer_secret, settings.passkey, settings.api_key, settings.secret_key}
+    urls = [settings.database_url, settings.base_url, settings.callback_base_url, ground.callback_origin]
+    for account in ground.accounts.known() if ground.accounts else ():
+        own = account.shortcode
+        urls.append(own.base_url)
+        known |= {own.consumer_key, own.consumer_secret, own.passkey}
+        known.add(b64encode(f"{own.consumer_key}:{own.consumer_secret}".encode()).decode())
+        if own.passkey:
+            known.add(b64encode(f"{own.shortcode}{own.passkey}".encode()).decode()[:-4])  # then comes the time
+    for password in map(_password_of, urls):
+        known |= {password, unquote(password)}
+    return sorted((secret for secret in known if len(secret) >= LEAST_SECRET), key=len, reverse=True)
 
 
 def _password_of(url: str) -> str:

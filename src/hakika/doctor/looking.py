@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 DAY_MS = 24 * HOUR_MS
 NAMED = 3  # ids that are named; the rest is counted
+NONE_RUNS = "It looks into a running server, and none runs here."
 _OLD_SCHEMA = ("no such table", "no such column", "has no column")
 
 

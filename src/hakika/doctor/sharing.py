@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from hakika.doctor.aside import run_aside
+from hakika.engine.aside import run_aside
 
 T = TypeVar("T")
 

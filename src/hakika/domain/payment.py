@@ -44,6 +44,7 @@ from hakika.domain.facts import (
     lift,
 )
 from hakika.domain.schedule import EQUAL_ANSWERS_APART_MS
+from hakika.domain.status import Status
 
 __all__ = [
     "CLAIMS_KEPT",
@@ -69,19 +70,6 @@ __all__ = [
     "overrule",
     "view",
 ]
-
-
-class Status(StrEnum):
-    """Where a payment stands."""
-
-    PENDING = "pending"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-    MISPAID = "mispaid"
-    UNRESOLVED = "unresolved"
-    REVERSED = "reversed"
 
 
 class Stage(StrEnum):

@@ -1,7 +1,7 @@
-"""Sending one text to one payer through apprise: e-mail, WhatsApp, and SMS by others than Africa's Talking.
+"""Apprise, called: the same for people who are told of events, and for payers who get messages.
 
-Apprise blocks, so each call has a thread of its own, which a server that stops does not wait for. It answers yes or
-no, and says why only to its log; its log names recipients and texts, so it is heard here and goes nowhere else.
+It blocks, so each call has a thread of its own, which a server that stops does not wait for. It answers yes or no, and
+says why only to its log; its log names recipients, texts and secrets, so it is heard here and goes nowhere else.
 """
 
 import asyncio
@@ -9,57 +9,73 @@ import functools
 import logging
 import threading
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
-from hakika.engine.apprise_urls import host_of, scrub
-from hakika.engine.fates import Fate
+from hakika.engine.addresses import AddressRule
+from hakika.engine.aside import run_aside
+from hakika.engine.outbound import Refused, Resolve
 
-# What it says of a connection that was never opened, and of one that was and broke.
-_NEVER_LEFT = (
-    "refused",
-    "name or service not known",
-    "temporary failure in name resolution",
-    "no route to host",
-    "network is unreachable",
-    "getaddrinfo",
-    "certificate verify failed",
-)
-_BROKE = ("timed out", "unexpectedly closed", "connection aborted", "reset by peer", "broken pipe", "eof occurred")
-_DETAIL_LENGTH = 300
-_LINES = 20
-_log = logging.getLogger("apprise")
+T = TypeVar("T")
+
+AT_ONCE = 8  # calls of one URL: a service that never ends its answers holds so many threads, and nobody else up
+LINES_KEPT = 20
+
+_ALWAYS = {"retry": 0, "verify": True, "redirect": False}
+"""Said of every plugin, whatever its URL says: each call is one attempt, and goes where it was checked to go."""
 
 
-class _Hearing(logging.Handler):
-    """Keeps what apprise logs, for each thread its own."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.heard = threading.local()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep one line, if it says why."""
-        lines: list[str] | None = getattr(self.heard, "lines", None)
-        if lines is None or len(lines) > _LINES:
-            return
-        said = record.getMessage()
-        if record.levelno >= logging.WARNING or said.startswith("Socket Exception"):
-            lines.append(said)
+class Crowded(Exception):
+    """So many calls of that URL are under way that there was no room for another in time: nothing was sent."""
 
 
-_hearing = _Hearing()
+# ── opening ──────────────────────────────
 
 
-def _listen() -> list[str]:
-    """Begin to hear what apprise says in this thread. → where it is gathered."""
-    if _hearing not in _log.handlers:
-        _log.addHandler(_hearing)
-    _log.propagate = False
-    _log.setLevel(logging.DEBUG)  # the reasons stand there alone
-    lines: list[str] = []
-    _hearing.heard.lines = lines
-    return lines
+def open_plugin(url: str, recipient: str = "") -> Any:
+    """Apprise's part for a URL, or None where it is none; with `recipient`, whatever the URL says, for that one alone.
+
+    Slow the first time: call it in a thread.
+    """
+    apprise, parsed = _load(), _parse(url)
+    if not parsed:
+        return None
+    parsed |= _ALWAYS | ({"targets": [recipient]} if recipient else {})
+    try:
+        made = apprise.Apprise.instantiate(parsed, asset=_make_asset(apprise), suppress_exceptions=True)
+    except Exception:  # noqa: BLE001 - plugins raise what they like at a URL that is wrong
+        return None
+    return made if made and (not recipient or getattr(made, "targets", None)) else None
+
+
+def list_parameters(url: str) -> frozenset[str]:
+    """The names of the parameters of a URL, as Apprise reads them: it splits at `;` too, and strips and unquotes names.
+
+    Who reads them in another way would let pass what he means to refuse.
+    """
+    return frozenset(_parse(url).get("qsd", ()))
+
+
+def _parse(url: str) -> dict[str, Any]:
+    """What Apprise reads in a URL; nothing where that is none of its."""
+    try:
+        return _load().plugins.url_to_dict(url) or {}
+    except Exception:  # noqa: BLE001 - as above
+        return {}
+
+
+def _make_asset(apprise: Any) -> Any:
+    return apprise.AppriseAsset(
+        app_id="Hakika",
+        app_desc="M-Pesa payments",
+        app_url="",
+        image_url_mask="",
+        image_url_logo="",
+        http_redirects=False,
+        storage_mode=apprise.PersistentStoreMode.MEMORY,  # nothing of it on this machine's disk
+    )
 
 
 @functools.cache
@@ -71,89 +87,93 @@ def _load() -> Any:
         import apprise.plugins  # noqa: PLC0415
 
         apprise.plugins.url_to_dict("mailto://localhost")  # type: ignore[no-untyped-call] # at the first URL they load
+    _quieten()
     return apprise
 
 
-def instantiate(url: str, recipient: str) -> Any:
-    """Apprise's object for one recipient and one attempt. Slow the first time. Raises ValueError."""
-    apprise = _load()
-    parsed: dict[str, Any] | None = apprise.plugins.url_to_dict(url)
-    if parsed is None:
-        raise ValueError("it is none that can be sent to")
-    # One recipient, and never twice: whatever else the URL says.
-    parsed |= {"targets": [recipient], "retry": 0}
-    asset = apprise.AppriseAsset(
-        app_id="Hakika",
-        app_desc="M-Pesa payments",
-        app_url="",
-        image_url_mask="",
-        image_url_logo="",
-        http_redirects=False,
-        storage_mode=apprise.PersistentStoreMode.MEMORY,  # nothing of it on this machine's disk
-    )
-    made = apprise.Apprise.instantiate(parsed, asset=asset, suppress_exceptions=True)
-    if made is None or not getattr(made, "targets", None):
-        raise ValueError("it is not complete, or the recipient is none")
-    return made
+# ── calling ──────────────────────────────
 
 
-def find_host(url: str) -> str:
-    """The mail server that a URL leads to. Raises ValueError."""
-    return str(host_of(instantiate(url, "a@b.example"), url))
+class Calls:
+    """Calls that are under way, by their URLs."""
 
+    def __init__(self) -> None:
+        self._rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
-async def send(url: str, recipient: str, subject: str, text: str, within_s: float) -> Fate:
-    """Send it, once. What has no answer in time is unknown, and its thread is left to itself."""
-    try:
-        async with asyncio.timeout(within_s):
-            return await _in_thread(lambda: _send_now(url, recipient, subject, text, within_s))
-    except TimeoutError:
-        return Fate("unknown", f"no answer within {within_s:g} s")
-
-
-def _send_now(url: str, recipient: str, subject: str, text: str, within_s: float) -> Fate:
-    lines = _listen()
-    try:
-        made = instantiate(url, recipient)
-    except ValueError as error:
-        return Fate("failed", f"its URL: {error}")
-    made.socket_connect_timeout = made.socket_read_timeout = within_s
-    if made.notify(body=text, title=subject, notify_type="info", body_format="text"):
-        return Fate("sent")
-    detail = " ".join(lines)
-    for hidden in (text, recipient, recipient.lstrip("+")):
-        detail = detail.replace(hidden, "…")
-    return _judge(scrub(" ".join(detail.split()), url)[:_DETAIL_LENGTH])
-
-
-def _judge(detail: str) -> Fate:
-    said = detail.lower()
-    if any(words in said for words in _BROKE):
-        return Fate("unknown", detail)
-    never_left = any(words in said for words in _NEVER_LEFT)
-    return Fate("unsent" if never_left else "failed", detail or "the service did not take it, and does not say why")
-
-
-async def _in_thread(job: Callable[[], Fate]) -> Fate:
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[Fate] = loop.create_future()
-
-    def settle(fate: Fate | None, error: BaseException | None) -> None:
-        if answer.done():
-            return
-        if error is not None:
-            answer.set_exception(error)
-        elif fate is not None:
-            answer.set_result(fate)
-
-    def run() -> None:
-        fate, failure = None, None
+    async def run(self, url: str, job: Callable[[], T], within_s: float) -> T:
+        """Run a job of that URL's in a thread. Raises Crowded, TimeoutError; then the thread is left to itself."""
+        room = self._rooms.setdefault(url, asyncio.Semaphore(AT_ONCE))
         try:
-            fate = job()
-        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
-            failure = error
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, fate, failure)
+            async with asyncio.timeout(within_s):
+                await room.acquire()
+        except TimeoutError:
+            raise Crowded(f"{AT_ONCE} calls of it hang") from None
 
-    threading.Thread(target=run, name="message", daemon=True).start()
-    return await answer
+        def leave(call: "asyncio.Future[T]") -> None:
+            room.release()
+            if not call.cancelled():
+                call.exception()  # seen, also where whoever asked has given up
+
+        call = asyncio.ensure_future(run_aside(job))
+        call.add_done_callback(leave)
+        async with asyncio.timeout(within_s):
+            return await asyncio.shield(call)
+
+
+def notify(plugin: Any, title: str, body: str, within_s: float) -> tuple[bool, list[str]]:
+    """Send, and wait for it. → whether the service took it, and what was said of it meanwhile."""
+    plugin.socket_connect_timeout = plugin.socket_read_timeout = within_s
+    with _ears.listen() as heard:
+        taken = plugin.notify(body=body, title=title, notify_type="info", body_format="text")
+    return bool(taken), heard
+
+
+async def check_host(rule: AddressRule, resolve: Resolve, host: str) -> None:
+    """Raise Refused for a host that is not sent to, OSError for one that has no address."""
+    for address in await resolve(host, 0):
+        refusal = rule.refuse(host, address)
+        if refusal:
+            raise Refused(refusal)
+
+
+# ── hearing ──────────────────────────────
+
+
+class _Ears(logging.Handler):
+    """Hears why: thread by thread, and nothing of it reaches our own log."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self._heard = threading.local()
+
+    @contextmanager
+    def listen(self) -> Iterator[list[str]]:
+        """What is logged in this thread meanwhile."""
+        lines: list[str] = []
+        self._heard.lines = lines
+        try:
+            yield lines
+        finally:
+            self._heard.lines = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line of Apprise's log."""
+        lines = getattr(self._heard, "lines", None)
+        if lines is None or len(lines) == LINES_KEPT:
+            return
+        said = record.getMessage()
+        if record.levelno >= logging.WARNING or said.startswith("Socket Exception"):  # why, of a connection
+            lines.append(" ".join(said.split()))
+
+
+_ears = _Ears()
+
+
+def _quieten() -> None:
+    """Have nothing of Apprise, nor of what it posts with, in the log: URLs of services hold secrets."""
+    logger = logging.getLogger("apprise")
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG)  # some reasons stand there alone
+    if _ears not in logger.handlers:
+        logger.addHandler(_ears)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)

@@ -3,18 +3,20 @@
 Only services that are listed: of what else Apprise speaks, some act on this very machine, and some read its files.
 """
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from hakika.domain.errors import InvalidRequest
 from hakika.domain.events import EventType
+from hakika.engine.apprise_calls import list_parameters, open_plugin
+from hakika.engine.aside import run_aside
 
 SERVICES: Final[Mapping[str, str]] = {
     "mailto": "e-mail, unencrypted: only within your own network",
     "mailtos": "e-mail by SMTP",
     "atalk": "SMS by Africa's Talking",
+    "bulksms": "SMS by BulkSMS",
     "clickatell": "SMS by Clickatell",
     "twilio": "SMS and calls by Twilio",
     "vonage": "SMS by Vonage",
@@ -46,13 +48,9 @@ OWN_HOSTS = frozenset(
 
 MAIL = frozenset({"mailto", "mailtos"})
 
-DEFAULT_TYPES = (
-    EventType.ALERT_OPENED,
-    EventType.ALERT_CLOSED,
-    EventType.ENDPOINT_FAILING,
-    EventType.ENDPOINT_RECOVERED,
-)
-"""What a person is told unless types are named: never each payment."""
+DEFAULT_TYPES = (EventType.ALERT_OPENED, EventType.ALERT_CLOSED)
+"""What a person is told unless types are named: never each payment, nor each endpoint of an outage, for which one alert
+stands."""
 
 LEAST_SECRET = 5
 """Letters; what is shorter is no secret, and in every text."""
@@ -84,8 +82,7 @@ def check_apprise_url(url: str) -> None:
         raise InvalidRequest(f"`url` begins with https://, http:// (test mode) or one of: {known}.", field="url")
     if any(ord(letter) <= 32 or ord(letter) == 127 for letter in rest):
         raise InvalidRequest("`url` has no spaces and no control characters.", field="url")
-    names = {name.lower() for name, _ in parse_qsl(url.partition("?")[2], keep_blank_values=True)}
-    refused = sorted(name for name in names if name in _REFUSED or name.startswith("pgp"))
+    refused = sorted(name for name in list_parameters(url) if name in _REFUSED or name.startswith("pgp"))
     if refused:
         raise InvalidRequest(f"`url` may not have the parameter {refused[0]!r}.", field="url")
     if open_plugin(url) is None:
@@ -96,26 +93,7 @@ def check_apprise_url(url: str) -> None:
 async def check_url(url: str | None) -> None:
     """The same, before any transaction and in a thread, for what an endpoint may be given."""
     if url and is_apprise_url(url):
-        await asyncio.to_thread(check_apprise_url, url)
-
-
-def open_plugin(url: str) -> Any:
-    """Apprise's part for a URL, or None where it is none. Slow the first time: call it in a thread."""
-    import apprise  # noqa: PLC0415 - it has a hundred plugins, and few servers send messages
-
-    asset = apprise.AppriseAsset(
-        app_id="Hakika",
-        app_desc="M-Pesa payments",
-        app_url="",
-        image_url_mask="",
-        image_url_logo="",
-        http_redirects=False,
-        storage_mode=apprise.PersistentStoreMode.MEMORY,  # nothing of it on this machine's disk
-    )
-    try:
-        return apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
-    except Exception:  # noqa: BLE001 - plugins raise what they like at a URL that is wrong
-        return None
+        await run_aside(lambda: check_apprise_url(url))
 
 
 def host_of(plugin: Any, url: str) -> str:

@@ -1,14 +1,16 @@
 """Who carries a message to a payer: chosen by the scheme of the channel's URL. Each is asked once and says its fate."""
 
-import asyncio
-from typing import NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from hakika.domain.errors import InvalidRequest
-from hakika.engine import africastalking, apprise_calls
+from hakika.engine import africastalking
 from hakika.engine.addresses import AddressRule
+from hakika.engine.apprise_calls import Calls, Crowded, check_host, list_parameters, notify, open_plugin
+from hakika.engine.apprise_urls import host_of, scrub
+from hakika.engine.aside import run_aside
 from hakika.engine.fates import Fate
-from hakika.engine.outbound import SENT_WITHIN_S, Resolve, Sender
+from hakika.engine.outbound import SENT_WITHIN_S, Refused, Resolve, Sender
 
 SCHEMES = {
     "sms": (africastalking.SCHEME, "twilio", "vonage", "clickatell", "bulksms"),
@@ -23,6 +25,18 @@ EXAMPLES = {
 }
 # What a URL may say besides. Not `to`, `cc` or `bcc`: one payer gets it. Not `retry`: nothing is sent twice.
 _PARAMETERS = frozenset({"from", "name", "smtp", "mode", "reply", "lang", "template"})
+# What Apprise says of a connection that was never opened, and of one that was and broke.
+_NEVER_LEFT = (
+    "refused",
+    "name or service not known",
+    "temporary failure in name resolution",
+    "no route to host",
+    "network is unreachable",
+    "getaddrinfo",
+    "certificate verify failed",
+)
+_BROKE = ("timed out", "unexpectedly closed", "connection aborted", "reset by peer", "broken pipe", "eof occurred")
+_DETAIL_LENGTH = 300
 
 
 class Parcel(NamedTuple):
@@ -49,18 +63,17 @@ class Carriers:
     ) -> None:
         self._sender, self._rule, self._resolve, self._within_s = sender, rule, resolve, within_s
         self._africastalking = {False: africastalking_live, True: africastalking_sandbox}
+        self._calls = Calls()
 
     async def carry(self, url: str, parcel: Parcel) -> Fate:
         """Hand it over, once. Never raises what a channel does to us."""
         if url.startswith(f"{africastalking.SCHEME}://"):
             return await self._text(url, parcel)
-        if parcel.kind == "email":
-            # In a thread: the first time, apprise takes most of a second to load.
-            refusal = await self._refuse_host(await asyncio.to_thread(apprise_calls.find_host, url))
-            if refusal is not None:
-                return refusal
         recipient = parcel.recipient if parcel.kind == "email" else f"+{parcel.recipient}"
-        return await apprise_calls.send(url, recipient, parcel.subject, parcel.text, self._within_s)
+        plugin = await run_aside(lambda: open_plugin(url, recipient))
+        if plugin is None:
+            return Fate("failed", "its URL is none that can be sent to any more, or the recipient is none")
+        return await self._refuse_host(host_of(plugin, url)) or await self._notify(url, plugin, parcel)
 
     async def _text(self, url: str, parcel: Parcel) -> Fate:
         login = africastalking.read_login(url)
@@ -71,14 +84,41 @@ class Carriers:
         return fate._replace(detail=detail)
 
     async def _refuse_host(self, host: str) -> Fate | None:
-        """What becomes of it where that mail server is none that we send to, or has no address."""
+        """What becomes of it where the host that the URL chose is none that we send to, or has no address."""
         try:
-            addresses = await self._resolve(host, 25)
+            if host:
+                await check_host(self._rule, self._resolve, host)
         except OSError as error:
             return Fate("unsent", f"{host} has no address: {error.strerror}")
-        refusals = (self._rule.refuse(host, address) for address in addresses)
-        refusal = next(filter(None, refusals), "")
-        return Fate("failed", refusal) if refusal else None
+        except Refused as refusal:
+            return Fate("failed", str(refusal))
+        return None
+
+    async def _notify(self, url: str, plugin: Any, parcel: Parcel) -> Fate:
+        """Send it, once. What has no answer in time is unknown."""
+        within_s = self._within_s
+        try:
+            taken, heard = await self._calls.run(
+                url, lambda: notify(plugin, parcel.subject, parcel.text, within_s), within_s
+            )
+        except TimeoutError:
+            return Fate("unknown", f"no answer within {within_s:g} s")
+        except Crowded as error:
+            return Fate("unsent", str(error))
+        if taken:
+            return Fate("sent")
+        detail = " ".join(heard)
+        for hidden in (" ".join(parcel.text.split()), parcel.text, parcel.recipient):
+            detail = detail.replace(hidden, "…")
+        return _judge(scrub(detail, url)[:_DETAIL_LENGTH])
+
+
+def _judge(detail: str) -> Fate:
+    said = detail.lower()
+    if any(words in said for words in _BROKE):
+        return Fate("unknown", detail)
+    never_left = any(words in said for words in _NEVER_LEFT)
+    return Fate("unsent" if never_left else "failed", detail or "the service did not take it, and does not say why")
 
 
 def check_url(kind: str, url: str) -> str:
@@ -90,7 +130,7 @@ def check_url(kind: str, url: str) -> str:
     if parts.scheme not in SCHEMES[kind]:
         known = ", ".join(f"{scheme}://" for scheme in SCHEMES[kind])
         raise InvalidRequest(f"`url` of {kind} begins with one of {known}. Example: {EXAMPLES[kind]}", field="url")
-    unknown = [name for name, _ in parse_qsl(parts.query) if name not in _PARAMETERS and not name.startswith(":")]
+    unknown = sorted(name for name in list_parameters(url) - _PARAMETERS if not name.startswith(":"))
     if unknown:
         raise InvalidRequest(f"`url` may not say {unknown[0]!r}: a message goes to one payer, once.", field="url")
     if parts.path.strip("/"):
@@ -110,10 +150,9 @@ def _mask_login(url: str) -> str:
 
 
 def _mask_by_apprise(kind: str, url: str) -> str:
-    try:
-        made = apprise_calls.instantiate(url, "a@b.example" if kind == "email" else "+254712345678")
-    except ValueError as error:
-        raise InvalidRequest(f"`url`: {error}. Example: {EXAMPLES[kind]}", field="url") from None
+    made = open_plugin(url, "a@b.example" if kind == "email" else "+254712345678")
+    if made is None:
+        raise InvalidRequest(f"`url` is not complete. Example: {EXAMPLES[kind]}", field="url")
     if kind == "email":
         return f"{urlsplit(url).scheme}://{made.smtp_host} from {made.from_addr[1]}"
     return f"{urlsplit(url).scheme}://{made.url_identifier[1] if kind == 'whatsapp' else '…'}"

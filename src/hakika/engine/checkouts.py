@@ -32,6 +32,7 @@ from hakika.store.transaction import Transaction
 
 READ_AGAIN_AFTER_MS = 5 * SECOND_MS  # while waiting: what another node did with a checkout before any attempt
 UNDELIVERED_AGAIN_MS = SECOND_MS // 4  # a delivery is told to nobody
+UNDELIVERED_FOR_MS = 60 * SECOND_MS  # no payer waits longer for the merchant: an endpoint may be silent for days
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -141,9 +142,9 @@ class Checkouts:
         if not link.active:
             raise LinkUsed("This payment link is switched off.")
         if link.single_use:
+            if store.list_checkouts(tx, link.mode, None, "completed", link.id, "", 1):
+                raise LinkUsed("This payment link was paid.")  # perhaps late, by an earlier checkout than the latest
             made = store.list_checkouts(tx, link.mode, None, None, link.id, "", 1)
-            if made and made[0].status == "completed":
-                raise LinkUsed("This payment link was paid.")
             if (
                 made
                 and made[0].status == "open"
@@ -206,7 +207,8 @@ class Checkouts:
                 del self._waiting[checkout_id]
 
     async def _await_change(self, seen: Seen, changed: asyncio.Event, left_ms: int) -> None:
-        again_ms = UNDELIVERED_AGAIN_MS if seen.undelivered else READ_AGAIN_AFTER_MS
+        expects = seen.undelivered and self._clock() - seen.checkout.ended_at_ms < UNDELIVERED_FOR_MS
+        again_ms = UNDELIVERED_AGAIN_MS if expects else READ_AGAIN_AFTER_MS
         # Watched, so that the feed tells what other nodes learn of the attempt, and that a query hurries for it.
         watched = seen.payment.id if seen.payment and seen.payment.status in ALIVE else ""
         if not watched:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from hakika.daraja.codes import look_up
+from hakika.daraja.codes import look_up_decline
 from hakika.domain.errors import NotFound
 from hakika.domain.phone import mask_phone
 from hakika.domain.wording import LANGUAGES, LATE, SHIPPED, SUBJECTS, TYPES, choose, render, tidy
@@ -208,7 +208,7 @@ def _values_of(channel: ChannelRow, payment: Snapshot, language: str, name: str)
 def _explain(failure: Failure | None, language: str) -> str:
     if failure is None:
         return ""
-    known = look_up(failure.code)
+    known = look_up_decline(failure.code)
     return known.swahili if language == "sw" else known.english
 
 

@@ -124,7 +124,7 @@ class Sender:
             error = f"no whole answer within {self._within_s:g} s"
         except Refused as refusal:
             error, never_left = str(refusal), True
-        except (aiohttp.ClientError, OSError, ValueError) as failure:
+        except Exception as failure:  # noqa: BLE001 - whatever a stranger answers: a failed attempt, and recorded as one
             error, never_left = _describe(failure), isinstance(failure, _BEFORE_SENDING)
         took_ms = round((time.monotonic() - started) * 1000)
         if not error and 300 <= progress.status_code < 400:
@@ -184,11 +184,12 @@ class _Progress:
 
 def read_retry_after(value: str, now_s: float) -> float:
     """Seconds of a Retry-After header, which may be a date; 0 where it is neither."""
-    if value.strip().isdigit():
-        return float(value.strip()[:9])
+    seconds = value.strip()
+    if seconds.isascii() and seconds.isdigit():
+        return float(seconds[:9])
     try:
         moment = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0
     return max(0.0, moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now_s)
 

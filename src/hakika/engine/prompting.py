@@ -109,11 +109,7 @@ class Prompting:
     def _spare(self, tx: Transaction, row: CheckoutRow, phone: Phone) -> None:
         """Raise TooManyRequests where a phone, or this page, was asked so often that it is no payer's doing."""
         now_ms = self._clock()
-        asked = store.find_asked(tx, phone, now_ms - PHONE_DAY_MS)
-        lately = [one.created_at_ms for one in asked if one.created_at_ms > now_ms - PHONE_SPAN_MS]
-        _refuse_more_than(PHONE_PROMPTS, lately, PHONE_SPAN_MS, now_ms)
-        unpaid = [one.created_at_ms for one in asked if one.status != "completed"]
-        _refuse_more_than(PHONE_UNPAID, unpaid, PHONE_DAY_MS, now_ms)
+        spare_phone(store.find_asked(tx, phone, now_ms - PHONE_DAY_MS), now_ms)
         made = [attempt.created_at_ms for attempt in store.find_attempts(tx, row.id)]
         on_page = [at_ms for at_ms in made if at_ms > now_ms - PAGE_SPAN_MS]
         _refuse_more_than(PAGE_PROMPTS, on_page, PAGE_SPAN_MS, now_ms)
@@ -185,6 +181,14 @@ def _asks_again(row: CheckoutRow, latest: PaymentRow, rule: AskAgain, now_ms: in
     in_time = now_ms < row.expires_at_ms and now_ms <= row.created_at_ms + rule.within_s * SECOND_MS + MARGIN_MS
     unanswered = latest.status in DECLINED and latest.code in UNANSWERED
     return row.status == "open" and unanswered and in_time and rule.made < rule.times
+
+
+def spare_phone(asked: Sequence[PaymentRow], now_ms: int) -> None:
+    """Raise TooManyRequests where a phone was asked so often in a day that just anyone may not ask it again."""
+    lately = [one.created_at_ms for one in asked if one.created_at_ms > now_ms - PHONE_SPAN_MS]
+    _refuse_more_than(PHONE_PROMPTS, lately, PHONE_SPAN_MS, now_ms)
+    unpaid = [one.created_at_ms for one in asked if one.status != "completed"]
+    _refuse_more_than(PHONE_UNPAID, unpaid, PHONE_DAY_MS, now_ms)
 
 
 def _refuse_more_than(most: int, at_ms: Sequence[int], span_ms: int, now_ms: int) -> None:

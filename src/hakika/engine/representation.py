@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from hakika.daraja.codes import look_up
+from hakika.daraja.codes import look_up_decline
 from hakika.domain.payment import DECLINED
 from hakika.store.payments import PaymentRow
 
@@ -138,7 +138,7 @@ def mode_of(environment: str) -> str:
 def _failure_of(code: str, language: str) -> Failure:
     failure = _FAILURES.get((code, language))
     if failure is None:
-        known = look_up(code)
+        known = look_up_decline(code)
         message = known.swahili if language == "sw" else known.english
         failure = Failure(code, message, known.advice, known.retryable, known.wait_s)
         if len(_FAILURES) < 400:  # unknown codes come from outside and must not fill the memory

@@ -47,7 +47,12 @@ class Checked(msgspec.Struct):
     @property
     def holds(self) -> bool:
         """Whether everything in it is as it must be."""
-        return not self.damage and not self.differences and self.key != KEY_WRONG
+        return self.is_whole and not self.differences
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the file is as it was written, and can be used; what it says of payments may still not verify."""
+        return not self.damage and self.key != KEY_WRONG
 
 
 def check_backup(file: Path, key: str) -> Checked:
@@ -72,11 +77,9 @@ def check_backup(file: Path, key: str) -> Checked:
 
 
 def try_key(key: str, sealed: Sequence[bytes]) -> str:
-    """Whether a key opens the accounts' secrets: opens, missing, wrong. Where there are none, any key will do."""
-    if not sealed:
-        return KEY_OPENS
+    """Whether a key opens the accounts' secrets: opens, missing, wrong. Where there are none, none is needed."""
     if not key:
-        return KEY_MISSING
+        return KEY_MISSING if sealed else KEY_OPENS
     try:
         vault = Vault(key)
         for one in sealed:

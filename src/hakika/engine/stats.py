@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from hakika.daraja.codes import look_up
 from hakika.domain.errors import InvalidRequest
 from hakika.domain.payment import DECLINED, Status
-from hakika.engine.representation import OWN_CODES, iso
+from hakika.engine.representation import iso
 from hakika.store.stats import (
     HOUR_MS,
     NAIROBI_MS,
@@ -168,7 +168,6 @@ def _show_reasons(reasons: Mapping[tuple[str, str], int], asked: int) -> Iterato
         yield {
             "status": status,
             "code": code or None,
-            "result_code": code if code and code not in OWN_CODES else None,
             "payments": payments,
             "share": round(payments / asked, 4),
             "advice": REASONS.get(status) or look_up(code).advice,

@@ -30,6 +30,7 @@ from hakika.store.transaction import Transaction
 
 FORMAT = 1
 _BUSY_TIMEOUT_MS = 30_000
+_YEAR_10000_MS = 253_402_300_800_000
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 """What file systems answer that have no second names for a file."""
 
@@ -124,8 +125,10 @@ def read_label(file: Path) -> Label:
         raise BackupRefused(f"{file} is no backup of Hakika.", "Name a file that `hakika backup` made.")
     try:
         label = msgspec.json.decode(row[0], type=Label)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, TypeError) as error:  # it may be of any type
         raise BackupRefused(f"The label of {file} is damaged.", "Take another backup.") from error
+    if not 0 <= label.made_at_ms < _YEAR_10000_MS or "payments" not in label.digests:
+        raise BackupRefused(f"The label of {file} is damaged.", "Take another backup.")
     if label.format != FORMAT or not is_known(label.schema):
         raise BackupRefused(*_of_another(label.schema))
     return label
@@ -137,6 +140,7 @@ def find_damage(file: Path, label: Label) -> list[str]:
         with _reading(file) as connection:
             said = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(10)").all()]
             damage = [f"SQLite finds damage: {one}" for one in said if one != "ok"]
+            damage += _find_odd_parts(connection, label.schema)
             found = digest_tables(connection)
     except (DBAPIError, sqlite3.Error, UnicodeDecodeError) as error:
         return [f"It cannot be read: {getattr(error, 'orig', error)}"]
@@ -145,6 +149,22 @@ def find_damage(file: Path, label: Label) -> list[str]:
         for name in sorted(found.keys() | label.digests.keys())
         if found.get(name) != label.digests.get(name)
     ]
+
+
+def _find_odd_parts(connection: Connection, schema: str) -> list[str]:
+    """What is missing of the tables and indexes of that schema; and triggers, which would act behind our back."""
+    with create_engine("sqlite://").begin() as made:  # in memory
+        migrate_within(made, schema)
+        wanted = _list_parts(made)
+    found = _list_parts(connection)
+    missing = [f"the {kind} {name} is missing" for kind, name in sorted(wanted - found)]
+    return missing + [f"it has a trigger, {name}, that is not Hakika's" for kind, name in found if kind == "trigger"]
+
+
+def _list_parts(connection: Connection) -> set[tuple[str, str]]:
+    """(kind, name) of all that is in a SQLite file."""
+    rows = connection.exec_driver_sql("SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").all()
+    return {(str(kind), str(name)) for kind, name in rows}
 
 
 def _count(digests: dict[str, Digest], name: str) -> str:

@@ -17,7 +17,7 @@ NAIROBI_MS = 3 * HOUR_MS
 """Nairobi is three hours ahead of UTC all year round."""
 
 FINE_MS, COARSE_MS = 120_000, 7_200_000
-"""Times to certainty are kept to a tenth of a second up to two minutes, to a second up to two hours, then to a minute."""
+"""Times to certainty are exact to 0.1 s up to two minutes, to 1 s up to two hours, then to a minute."""
 UNCERTAIN = ("pending", "unresolved")
 RETURNED = "reversed"
 

@@ -16,8 +16,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from hakika.api.pages.words import choose_language, kes, speak
+from hakika.api.guard import log_unplanned
+from hakika.api.pages.words import LANGUAGES, choose_language, kes, speak, tell_wait
 from hakika.domain.errors import (
+    CallerError,
     HakikaError,
     InvalidAmount,
     InvalidPhone,
@@ -28,11 +30,15 @@ from hakika.domain.errors import (
     RepeatedTooSoon,
     TooManyRequests,
 )
+from hakika.engine.checkouts import Checkouts
+from hakika.engine.orders import LARGEST_AMOUNT
 
 HERE = Path(__file__).parent
 TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 FIELDS, FIELD_LENGTH = 20, 200
 A_YEAR_S = 365 * 24 * 3600
+HELD_MS = 25_000  # how long a page waits for news: shorter than proxies' patience
+REFRESH_S = 3  # without JavaScript
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 HEADERS = {
     "Content-Security-Policy": (
@@ -86,9 +92,15 @@ def render(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
     refresh: str = "",
+    trouble: HakikaError | None = None,
+    bounds: tuple[int, int] = (1, LARGEST_AMOUNT),
     **values: Any,
 ) -> Response:
-    """A page. `refresh`: for browsers without JavaScript, in how many seconds, and perhaps to where."""
+    """A page. `refresh`: for browsers without JavaScript, in how many seconds, and perhaps to where.
+
+    `trouble`: what to say beside the form, and which field is to be corrected; `bounds` are those of an amount.
+    """
+    said = {"error": explain(trouble, language, *bounds) if trouble else "", "wrong": _field_of(trouble)}
     other = "sw" if language == "en" else "en"
     switch = dict(request.query_params) | {"lang": other}
     switch.pop("after", None)
@@ -99,9 +111,12 @@ def render(
         switch=f"{quote(request.url.path)}?{urlencode(switch)}",
         asset=asset,
         refresh=refresh,
-        **values,
+        **(said | values),
     )
     told = {**HEADERS, "Content-Language": language, "Vary": "Accept-Language", **(headers or {})}
+    if trouble:
+        status = trouble.http_status
+        told |= {"Retry-After": str(trouble.extra["retry_after"])} if "retry_after" in trouble.extra else {}
     return Response(html.encode("utf-8", "replace"), status, told, media_type="text/html; charset=utf-8")
 
 
@@ -114,34 +129,30 @@ def page(handler: Handler) -> Handler:
             return await handler(request)
         except HakikaError as error:
             return _show_trouble(request, error)
+        except Exception as error:  # noqa: BLE001 - a payer gets a page, whatever breaks
+            log_unplanned(request.scope, error)
+            return _show_trouble(request, HakikaError())
 
     return safely
 
 
 def _show_trouble(request: Request, error: HakikaError) -> Response:
     language = read_language(request)
+    title, text = _name_trouble(error, language)
+    passes = isinstance(error, TooManyRequests) or not isinstance(error, CallerError)
+    again = f"{quote(request.url.path)}?lang={language}" if passes else ""
+    return render(request, "trouble.html", language, trouble=error, title=title, text=text, again=again)
+
+
+def _name_trouble(error: HakikaError, language: str) -> tuple[str, str]:
     say = speak(language)
-    title, text = say("broken"), say("refused")
     if isinstance(error, NotFound):
-        title, text = say("no_page"), say("no_page_text")
-    elif isinstance(error, LinkUsed):
-        title, text = say("link_used"), say("link_used_text")
-    elif isinstance(error, TooManyRequests):
-        title, text = say("too_many_title"), explain(error, language)
-    return render(
-        request,
-        "trouble.html",
-        language,
-        status=error.http_status,
-        headers=retry_after(error),
-        title=title,
-        text=text,
-    )
-
-
-def retry_after(error: HakikaError) -> dict[str, str]:
-    """The header that says when to come back."""
-    return {"Retry-After": str(error.extra["retry_after"])} if "retry_after" in error.extra else {}
+        return say("no_page"), say("no_page_text")
+    if isinstance(error, LinkUsed):
+        return say("link_used"), say("link_used_text")
+    if isinstance(error, TooManyRequests):
+        return say("too_many_title"), say("too_many_text", wait=_tell_wait(error, language))
+    return say("broken"), explain(error, language)
 
 
 _EXPLAINED: tuple[tuple[type[HakikaError], str], ...] = (
@@ -151,16 +162,22 @@ _EXPLAINED: tuple[tuple[type[HakikaError], str], ...] = (
     (RepeatedTooSoon, "too_soon"),
     (TooManyRequests, "too_many"),
     (ReferenceInUse, "in_use"),
+    (CallerError, "refused"),
 )
 
 
-def explain(error: HakikaError, language: str, least: int = 1, most: int = 250_000) -> str:
-    """What went wrong, in a payer's words."""
-    word = next((word for kind, word in _EXPLAINED if isinstance(error, kind)), "refused")
-    return speak(language)(word, seconds=error.extra.get("retry_after", 60), least=kes(least), most=kes(most))
+def explain(error: HakikaError, language: str, least: int = 1, most: int = LARGEST_AMOUNT) -> str:
+    """What went wrong, in a payer's words. That nothing was paid is said only where that is sure."""
+    word = next((word for kind, word in _EXPLAINED if isinstance(error, kind)), "unsure")
+    return speak(language)(word, wait=_tell_wait(error, language), least=kes(least), most=kes(most))
 
 
-def field_of(error: HakikaError | None) -> str:
+def _tell_wait(error: HakikaError, language: str) -> str:
+    wait_s = error.extra.get("retry_after")
+    return tell_wait(wait_s if isinstance(wait_s, int) else 60, language)
+
+
+def _field_of(error: HakikaError | None) -> str:
     """Which field is to be corrected."""
     return "phone" if isinstance(error, InvalidPhone) else "amount" if isinstance(error, InvalidAmount) else ""
 
@@ -186,7 +203,21 @@ def read_typed_amount(text: str) -> int:
     return int(plain[1])
 
 
+def checkouts_of(request: Request) -> Checkouts:
+    """The verbs of checkouts and links."""
+    checkouts: Checkouts = request.app.state.checkouts
+    return checkouts
+
+
+def read_id(request: Request, pattern: re.Pattern[str]) -> str:
+    """The id in the path. Raises NotFound for what cannot be one."""
+    given = str(request.path_params["id"])
+    if not pattern.fullmatch(given):
+        raise NotFound("There is no such page.")
+    return given
+
+
 def see_other(path: str, language: str = "") -> Response:
-    """Send the browser on to a page of ours."""
-    url = f"{path}{'&' if '?' in path else '?'}lang={language}" if language else path
+    """Send the browser on to a page of ours, in the language that it asked for, if it is one."""
+    url = f"{path}{'&' if '?' in path else '?'}lang={language}" if language in LANGUAGES else path
     return RedirectResponse(url, 303, HEADERS)

@@ -9,17 +9,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hakika.api.checkouts import LINK_ID
-from hakika.api.pages.frame import page, read_language, render, router, see_other
+from hakika.api.pages.frame import checkouts_of, page, read_id, read_language, render, router, see_other
 from hakika.api.pages.words import kes
-from hakika.domain.errors import LinkUsed, NotFound
-from hakika.engine.checkouts import Checkouts
+from hakika.domain.errors import LinkUsed
 from hakika.engine.purchase import Purchase
 
 
 @page
 async def open_link(request: Request) -> Response:
     """Show what a link is for; one for a single use leads straight to its one checkout."""
-    link = await _checkouts(request).read_link(_read_id(request))
+    link = await checkouts_of(request).read_link(read_id(request, LINK_ID))
     if not link.active:
         raise LinkUsed("This payment link is switched off.")
     if link.single_use:
@@ -41,26 +40,14 @@ async def open_link(request: Request) -> Response:
 @page
 async def use_link(request: Request) -> Response:
     """Make a checkout from a link, and go there."""
-    return await _use(request, _read_id(request))
+    return await _use(request, read_id(request, LINK_ID))
 
 
 async def _use(request: Request, link_id: str) -> Response:
     request.app.state.turnstile.admit(request, "link")
-    made = await _checkouts(request).use_link(link_id)
+    made = await checkouts_of(request).use_link(link_id)
     return see_other(f"/pay/{made.id}", request.query_params.get("lang", ""))
 
 
-def _checkouts(request: Request) -> Checkouts:
-    checkouts: Checkouts = request.app.state.checkouts
-    return checkouts
-
-
-def _read_id(request: Request) -> str:
-    link_id = str(request.path_params["link"])
-    if not LINK_ID.fullmatch(link_id):
-        raise NotFound("There is no such payment link.")
-    return link_id
-
-
-router.add_route("/link/{link}", open_link, methods=["GET"], include_in_schema=False)
-router.add_route("/link/{link}", use_link, methods=["POST"], include_in_schema=False)
+router.add_route("/link/{id}", open_link, methods=["GET"], include_in_schema=False)
+router.add_route("/link/{id}", use_link, methods=["POST"], include_in_schema=False)

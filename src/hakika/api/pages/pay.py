@@ -6,24 +6,23 @@ from starlette.responses import Response
 from hakika.api.checkouts import CHECKOUT_ID
 from hakika.api.listening import NOBODY_LISTENS, while_listened
 from hakika.api.pages.frame import (
-    explain,
-    field_of,
+    HELD_MS,
+    REFRESH_S,
+    checkouts_of,
     page,
     read_form,
+    read_id,
     read_language,
     read_typed_amount,
     render,
-    retry_after,
     router,
     see_other,
 )
 from hakika.api.pages.screens import Screen, find_return_url, make_screen
-from hakika.domain.errors import CheckoutBusy, CheckoutEnded, HakikaError, NotFound
+from hakika.domain.errors import CheckoutBusy, CheckoutEnded, HakikaError
 from hakika.domain.phone import read_phone
-from hakika.engine.checkouts import Checkouts, Seen
+from hakika.engine.checkouts import Seen
 
-HELD_MS = 25_000  # shorter than proxies' patience
-REFRESH_S = 3
 GO_AFTER_S = 2  # so that "Paid" can be read before the shop's page comes
 SAME = "same"
 
@@ -31,14 +30,14 @@ SAME = "same"
 @page
 async def show_checkout(request: Request) -> Response:
     """Show a checkout as it is now."""
-    return _show(request, await _checkouts(request).read(_read_id(request)))
+    return _show(request, await checkouts_of(request).read(read_id(request, CHECKOUT_ID)))
 
 
 @page
 async def press_pay(request: Request) -> Response:
     """Ask a phone, and go on to what came of it."""
-    checkout_id, form, state = _read_id(request), await read_form(request), request.app.state
-    checkouts = _checkouts(request)
+    checkout_id, form, state = read_id(request, CHECKOUT_ID), await read_form(request), request.app.state
+    checkouts = checkouts_of(request)
     seen = await checkouts.read(checkout_id)
     try:
         state.turnstile.admit(request, "press")
@@ -50,18 +49,20 @@ async def press_pay(request: Request) -> Response:
         pass  # another tab was quicker, or its time was over: the page says so
     except HakikaError as error:
         return _show(request, await checkouts.read(checkout_id), error, form)
-    return see_other(request.url.path, request.query_params.get("lang", ""))
+    return see_other(f"/pay/{checkout_id}", request.query_params.get("lang", ""))
 
 
 @page
 async def follow_checkout(request: Request) -> Response:
     """The page again as soon as it is another than the one that is shown: 204 where it stays the same."""
-    checkout_id, after = _read_id(request), request.query_params.get("after", "")
+    checkout_id, after = read_id(request, CHECKOUT_ID), request.query_params.get("after", "")
 
     def is_other(seen: Seen) -> bool:
         return _make_screen(request, seen).version != after
 
-    seen = await while_listened(request, _checkouts(request).follow(checkout_id, HELD_MS, is_other))
+    with request.app.state.turnstile.hold(request) as may_wait:
+        following = checkouts_of(request).follow(checkout_id, HELD_MS if may_wait else 0, is_other)
+        seen = await while_listened(request, following)
     if seen is None:
         return Response(status_code=NOBODY_LISTENS)
     return _show(request, seen) if is_other(seen) else Response(status_code=204)
@@ -78,16 +79,14 @@ def _show(
         request,
         "pay.html" if not request.url.path.endswith("/state") else "screen.html",
         language,
-        status=error.http_status if error else 200,
-        headers=retry_after(error) if error else None,
         refresh=_refresh(screen),
         screen=screen,
         test=row.mode == "test",
         now_ms=request.app.state.clock(),
         action=f"/pay/{row.id}?lang={language}",
         follow=f"/pay/{row.id}/state?lang={language}",
-        error=explain(error, language, row.amount_least, row.amount_most) if error else "",
-        wrong=field_of(error),
+        trouble=error,
+        bounds=(row.amount_least, row.amount_most),
         chosen=not row.amount,
         typed={"phone": lasting, "amount": typed.get("amount", latest)},
         least=row.amount_least,
@@ -110,18 +109,6 @@ def _refresh(screen: Screen) -> str:
     return str(REFRESH_S) if screen.live and not screen.form else ""
 
 
-def _checkouts(request: Request) -> Checkouts:
-    checkouts: Checkouts = request.app.state.checkouts
-    return checkouts
-
-
-def _read_id(request: Request) -> str:
-    checkout_id = str(request.path_params["checkout"])
-    if not CHECKOUT_ID.fullmatch(checkout_id):
-        raise NotFound("There is no such checkout.")
-    return checkout_id
-
-
-router.add_route("/pay/{checkout}", show_checkout, methods=["GET"], include_in_schema=False)
-router.add_route("/pay/{checkout}", press_pay, methods=["POST"], include_in_schema=False)
-router.add_route("/pay/{checkout}/state", follow_checkout, methods=["GET"], include_in_schema=False)
+router.add_route("/pay/{id}", show_checkout, methods=["GET"], include_in_schema=False)
+router.add_route("/pay/{id}", press_pay, methods=["POST"], include_in_schema=False)
+router.add_route("/pay/{id}/state", follow_checkout, methods=["GET"], include_in_schema=False)

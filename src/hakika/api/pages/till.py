@@ -10,14 +10,13 @@ from starlette.responses import Response
 from hakika.api.access import Caller
 from hakika.api.listening import NOBODY_LISTENS, while_listened
 from hakika.api.pages.frame import (
-    explain,
-    field_of,
+    HELD_MS,
+    REFRESH_S,
     page,
     read_form,
     read_language,
     read_typed_amount,
     render,
-    retry_after,
     router,
     see_other,
 )
@@ -34,8 +33,6 @@ from hakika.store.payments import PaymentRow
 from hakika.store.search import Search
 
 SALES_SHOWN = 8
-HELD_MS = 25_000
-REFRESH_S = 3
 SAME_ORIGIN = {"Referrer-Policy": "same-origin"}  # else forms would come from nowhere, and could not be told apart
 _MOODS = {"completed": "good", "pending": "", "mispaid": "wait", "unresolved": "wait"}
 
@@ -43,9 +40,8 @@ _MOODS = {"completed": "good", "pending": "", "mispaid": "wait", "unresolved": "
 @page
 async def show_till(request: Request) -> Response:
     """Show the till, or the payment that it asked for last; whoever is not logged in sees how to."""
-    try:
-        caller = await _sessions(request).recognise(request)
-    except NotAuthenticated:
+    caller = await _find_caller(request)
+    if caller is None:
         return _show_login(request)
     payment_id = request.query_params.get("payment", "")
     row = await _read(request, caller, payment_id) if payment_id else None
@@ -55,7 +51,10 @@ async def show_till(request: Request) -> Response:
 @page
 async def charge(request: Request) -> Response:
     """Ask a customer's phone."""
-    caller = await _admit(request)
+    _refuse_foreign_form(request)
+    caller = await _find_caller(request)
+    if caller is None:
+        return _show_login(request)  # a session ends in the middle of a day
     form, cashier = await read_form(request), _cashier(request)
     once = form.get("once", "")[:64] or secrets.token_hex(8)
     try:
@@ -95,8 +94,7 @@ async def follow_sale(request: Request) -> Response:
 async def log_in(request: Request) -> Response:
     """Begin a session with an API key."""
     request.app.state.turnstile.admit(request, "login")
-    if not is_own_form(request):
-        raise NotAuthenticated("That form is not ours.")
+    _refuse_foreign_form(request)
     key = (await read_form(request)).get("key", "")
     response = see_other(PATH, request.query_params.get("lang", ""))
     try:
@@ -110,17 +108,29 @@ async def log_in(request: Request) -> Response:
 @page
 async def log_out(request: Request) -> Response:
     """End a session."""
-    if not is_own_form(request):
-        raise NotAuthenticated("That form is not ours.")
+    _refuse_foreign_form(request)
     response = see_other(PATH)
     Sessions.end(response)
     return response
 
 
-async def _admit(request: Request) -> Caller:
+@page
+async def go_to_till(request: Request) -> Response:
+    """The till, for who comes back to where a form was sent: by the language's switch, or from a bookmark."""
+    return see_other(PATH, read_language(request))
+
+
+def _refuse_foreign_form(request: Request) -> None:
     if not is_own_form(request):
         raise NotAuthenticated("That form is not ours.")
-    return await _sessions(request).recognise(request)
+
+
+async def _find_caller(request: Request) -> Caller | None:
+    """Who sits at the till; None where nobody is logged in."""
+    try:
+        return await _sessions(request).recognise(request)
+    except NotAuthenticated:
+        return None
 
 
 def _show_login(request: Request, error: HakikaError | None = None) -> Response:
@@ -145,15 +155,13 @@ async def _show(
         request,
         "counter.html" if request.url.path.endswith("/state") else "till.html",
         language,
-        status=error.http_status if error else 200,
-        headers=SAME_ORIGIN | (retry_after(error) if error else {}),
+        headers=SAME_ORIGIN,
         refresh=str(REFRESH_S) if screen and screen.live else "",
         screen=screen,
         test=caller.mode == "test",
         now_ms=now_ms,
         follow=f"{PATH}/state?payment={row.id}&lang={language}" if row else "",
-        error=explain(error, language) if error else "",
-        wrong=field_of(error),
+        trouble=error,
         once=secrets.token_hex(8),
         accounts=accounts,
         typed={name: typed.get(name, "") for name in ("amount", "phone", "account")},
@@ -198,4 +206,6 @@ router.add_route(PATH, show_till, methods=["GET"], include_in_schema=False)
 router.add_route(PATH, charge, methods=["POST"], include_in_schema=False)
 router.add_route(f"{PATH}/state", follow_sale, methods=["GET"], include_in_schema=False)
 router.add_route(f"{PATH}/login", log_in, methods=["POST"], include_in_schema=False)
+router.add_route(f"{PATH}/login", go_to_till, methods=["GET"], include_in_schema=False)
+router.add_route(f"{PATH}/logout", go_to_till, methods=["GET"], include_in_schema=False)
 router.add_route(f"{PATH}/logout", log_out, methods=["POST"], include_in_schema=False)

@@ -46,7 +46,7 @@ _ENGLISH: Final = {
     "mispaid": "Another amount arrived",
     "mispaid_text": "{received} came instead of {amount}. Please do not pay again: {merchant} has been told.",
     "unresolved": "We cannot tell yet",
-    "unresolved_text": "Please do not pay again. Somebody is looking it up: ask {merchant} for {reference}.",
+    "unresolved_text": "Please do not pay again. Somebody is looking it up: ask {merchant} about {reference}.",
     "expired": "This page has expired",
     "expired_text": "Nothing was paid here. Please ask {merchant} for a new one.",
     "cancelled": "This purchase was called off",
@@ -65,21 +65,25 @@ _ENGLISH: Final = {
     "lost": "No connection. Trying again…",
     "bad_phone": "That is not a Kenyan mobile number. Write it like 0712 345 678.",
     "bad_amount": "Type a whole number of shillings, from {least} to {most}.",
-    "busy": "This phone is answering another M-Pesa request. Answer that one, or wait {seconds} seconds.",
-    "too_soon": "M-Pesa takes the same amount from the same phone once in two minutes. Wait {seconds} seconds, "
+    "busy": "This phone is answering another M-Pesa request. Answer that one, or wait {wait}.",
+    "too_soon": "M-Pesa takes the same amount from the same phone once in two minutes. Wait {wait}, "
     "or pay from another phone.",
     "under_way": "A phone is being asked already. Answer there first.",
     "in_use": "This purchase is being paid on another page, or was paid already.",
-    "too_many": "Too many tries. Please wait {seconds} seconds.",
+    "too_many": "Too many tries. Please wait {wait}.",
     "refused": "That did not work, and nothing was paid. Please try again in a moment.",
+    "unsure": "Something on our side does not answer. If you have paid, please do not pay again: open this page again "
+    "in a minute.",
     "no_page": "There is no such page",
     "no_page_text": "Check the address, or ask whoever sent it to you.",
     "too_many_title": "Too many tries",
+    "too_many_text": "Please wait {wait}, then try again.",
+    "try_again": "Try again",
     "broken": "Something went wrong",
     "link_used": "This link cannot be used",
     "link_used_text": "It was paid already, or it was switched off. Ask whoever sent it to you.",
     "continue": "Continue",
-    "powered": "Paid with M-Pesa",
+    "powered": "Payments by M-Pesa",
     "till": "Till",
     "login": "Log in",
     "logout": "Log out",
@@ -159,16 +163,20 @@ _SWAHILI: Final = {
     "lost": "Hakuna mtandao. Tunajaribu tena…",
     "bad_phone": "Hiyo si nambari ya simu ya Kenya. Iandike kama 0712 345 678.",
     "bad_amount": "Andika shilingi kamili, kuanzia {least} hadi {most}.",
-    "busy": "Simu hii inajibu ombi lingine la M-Pesa. Jibu hilo, au subiri sekunde {seconds}.",
-    "too_soon": "M-Pesa hukubali kiasi kile kile kutoka simu ile ile mara moja kwa dakika mbili. Subiri sekunde "
-    "{seconds}, au lipa kwa simu nyingine.",
+    "busy": "Simu hii inajibu ombi lingine la M-Pesa. Jibu hilo, au subiri {wait}.",
+    "too_soon": "M-Pesa hukubali kiasi kile kile kutoka simu ile ile mara moja kwa dakika mbili. Subiri {wait}, "
+    "au lipa kwa simu nyingine.",
     "under_way": "Kuna simu inayoulizwa tayari. Jibu hapo kwanza.",
     "in_use": "Ununuzi huu unalipwa kwenye ukurasa mwingine, au umelipwa tayari.",
-    "too_many": "Umejaribu mara nyingi mno. Tafadhali subiri sekunde {seconds}.",
+    "too_many": "Umejaribu mara nyingi mno. Tafadhali subiri {wait}.",
     "refused": "Haikufaulu, na hakuna kilicholipwa. Tafadhali jaribu tena baada ya muda mfupi.",
+    "unsure": "Kuna kitu upande wetu hakijibu. Kama umeshalipa, tafadhali usilipe tena: fungua ukurasa huu tena baada "
+    "ya dakika moja.",
     "no_page": "Hakuna ukurasa kama huo",
     "no_page_text": "Angalia anwani, au uliza aliyekutumia.",
     "too_many_title": "Umejaribu mara nyingi mno",
+    "too_many_text": "Tafadhali subiri {wait}, kisha ujaribu tena.",
+    "try_again": "Jaribu tena",
     "broken": "Kuna hitilafu",
     "link_used": "Kiungo hiki hakiwezi kutumika",
     "link_used_text": "Kimelipwa tayari, au kimezimwa. Uliza aliyekutumia.",
@@ -239,6 +247,20 @@ def tell_time(at_ms: int, language: str) -> str:
     """A moment as a Kenyan receipt says it: `21 Nov 2026, 09:31`."""
     at = datetime.fromtimestamp(at_ms / 1000, UTC) + NAIROBI
     return f"{at.day} {_MONTHS[language][at.month - 1]} {at.year}, {at:%H:%M}"
+
+
+_SPANS: Final = {
+    "en": ("1 second", "{} seconds", "{} minutes", "{} hours"),
+    "sw": ("sekunde 1", "sekunde {}", "dakika {}", "saa {}"),
+}
+
+
+def tell_wait(seconds: int, language: str) -> str:
+    """`90` → `90 seconds`, `600` → `10 minutes`, `86400` → `24 hours`: as long at least."""
+    one, few, minutes, hours = _SPANS[language]
+    if seconds <= 120:  # such waits are counted down
+        return one if seconds == 1 else few.format(seconds)
+    return minutes.format(-(-seconds // 60)) if seconds <= 7_200 else hours.format(-(-seconds // 3600))
 
 
 def tell_phone(phone: str) -> str:

@@ -27,8 +27,7 @@ async def _follow(ground: Ground, first: Visit) -> tuple[str, str]:
     """→ where it leads, and what to do. Followed on the same host alone: elsewhere is nothing of ours."""
     seen, trail, home = first, [first.url], urlsplit(first.url).hostname
     while 300 <= seen.status < 400 and len(trail) <= HOPS:
-        location = seen.headers.get("location", "")
-        leads = urljoin(seen.url, location) if location else ""
+        leads = _join(seen)
         if leads in trail:
             return f"HTTP {first.status}: a redirect loop ({_shorten(leads)} leads back to itself).", ""
         if not leads or urlsplit(leads).hostname != home:
@@ -37,8 +36,20 @@ async def _follow(ground: Ground, first: Visit) -> tuple[str, str]:
         seen = await visit(ground, "POST", leads, PROBE_BODY, JSON)
     if len(trail) > HOPS:
         return f"HTTP {first.status}: a redirect loop (after {HOPS} redirects there is another).", ""
-    leads = urljoin(first.url, first.headers.get("location", ""))
+    leads = _join(first)
+    if not leads:
+        return f"HTTP {first.status}: a POST is redirected, and no address is named to which.", ""
     return f"HTTP {first.status}: a POST is redirected to {_shorten(leads)}.", _advise(leads, first.url)
+
+
+def _join(seen: Visit) -> str:
+    """Where a redirect leads; `""` where it names no address: whoever answers there writes what he likes."""
+    location = seen.headers.get("location", "")
+    try:
+        leads = urljoin(seen.url, location) if location else ""
+        return leads if urlsplit(leads).hostname else ""
+    except ValueError:
+        return ""
 
 
 def _advise(leads: str, asked: str) -> str:

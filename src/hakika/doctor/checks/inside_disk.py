@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from hakika.doctor.aside import run_aside
 from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import sqlite_file
+from hakika.engine.aside import run_aside
 
 MB = 1024 * 1024
 LITTLE, TOO_LITTLE = 1024 * MB, 256 * MB  # the second is what the spool may take

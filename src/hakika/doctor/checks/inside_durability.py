@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from hakika.doctor.aside import run_aside
 from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.disk import FORGETFUL, REMOTE
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import look_in, sqlite_file
+from hakika.engine.aside import run_aside
 from hakika.store.signs import read_durability
 
 SLOW_MS, FAR_TOO_SLOW_MS = 100.0, 1_000.0

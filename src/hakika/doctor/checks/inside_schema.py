@@ -3,11 +3,11 @@
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from hakika.doctor.aside import run_aside
 from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import Unseen, explain_absence
 from hakika.domain.errors import StoreUnavailable
+from hakika.engine.aside import run_aside
 from hakika.store.migrations import is_known, newest_version
 from hakika.store.transaction import Transaction
 

@@ -1,9 +1,9 @@
 """No callback waits in the spool, and none was spoiled or lost."""
 
-from hakika.doctor.aside import run_aside
 from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import count_things
+from hakika.engine.aside import run_aside
 from hakika.engine.spool import Spool
 
 FILE = "callbacks.spool"

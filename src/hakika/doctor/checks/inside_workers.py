@@ -2,7 +2,7 @@
 
 from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
-from hakika.doctor.looking import spell_age
+from hakika.doctor.looking import NONE_RUNS, Unseen, spell_age
 from hakika.domain.schedule import SECOND_MS
 
 PARTS = {
@@ -11,10 +11,18 @@ PARTS = {
     "lookout": ("alerts", 120 * SECOND_MS),  # it looks every 30 s, and measures in between
 }
 """Part → what it does, and how long after its last round it is late."""
+HUNG = (
+    "It is stopped, hangs, or waits for a disk: see its log and `ps`, then start it again. What comes meanwhile is not "
+    "taken; payments that were asked for are found out about as soon as it runs."
+)
 
 
 async def look(ground: Ground) -> list[Finding]:
-    """When each last went round."""
+    """When each last went round; or of a server that does not answer, that it does not."""
+    if not ground.live:
+        if ground.silent:
+            return [Finding(Outcome.FAILED, ground.silent, HUNG)]
+        raise Unseen(NONE_RUNS)
     return [_judge(ground, part) for part in PARTS if part in ground.live]
 
 
@@ -35,5 +43,4 @@ CHECK = Check(
     meaning="What is due is not done: nobody is prompted, nothing is queried, or delivered. Nothing is lost.",
     cure="Start the server again, and report what the log says before: `round_failed`, `store_unavailable`.",
     look=look,
-    live=True,
 )

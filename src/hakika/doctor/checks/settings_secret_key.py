@@ -3,11 +3,11 @@
 import stat
 from pathlib import Path
 
-from hakika.doctor.aside import run_aside
 from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import Unseen, count_things, look_in
 from hakika.domain.errors import SettingError
+from hakika.engine.aside import run_aside
 from hakika.engine.vault import Vault
 from hakika.store.accounts import AccountRow, list_accounts
 

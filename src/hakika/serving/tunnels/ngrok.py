@@ -75,8 +75,11 @@ def _upstream_of(tunnel: dict[str, Any]) -> str:
 
 
 def _origin_of(url: str) -> str:
-    """The origin of a web address; of a tcp or tls tunnel none."""
-    parts = urlsplit(url)
+    """The origin of a web address; of a tcp or tls tunnel none, nor of what is no address."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
     return f"{parts.scheme}://{parts.netloc}" if parts.scheme in {"http", "https"} and parts.netloc else ""
 
 

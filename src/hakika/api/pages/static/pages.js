@@ -33,20 +33,24 @@
   }
 
   function swap(html) {
-    const held = screen().contains(document.activeElement);
-    const typed = screen().querySelector("#phone")?.value;
+    const focused = document.activeElement;
+    const held = screen().contains(focused);
+    const typed = [...all("input:not([type=hidden])")];
+    const unfolded = all("details[open]").length > 0;
     const next = new DOMParser().parseFromString(html, "text/html").getElementById("screen");
     if (!next) throw new Error("no screen");
     const same = next.dataset.kind === screen().dataset.kind && next.dataset.version === screen().dataset.version;
     if (same && held) return;
     screen().replaceWith(next);
-    if (typed && screen().querySelector("#phone")) screen().querySelector("#phone").value = typed;
+    // What was typed, and where, stays: a payer may be in the middle of it.
+    for (const { id, value } of typed) if (value && next.querySelector(`#${id}`)) next.querySelector(`#${id}`).value = value;
+    if (unfolded && next.querySelector("details")) next.querySelector("details").open = true;
     settle();
     if (same) return;
     const title = next.querySelector("h1");
     document.title = title.textContent;
     document.getElementById("said").textContent = `${title.textContent} ${next.querySelector(".text")?.textContent || ""}`;
-    if (held) title.focus();
+    if (held) (typed.includes(focused) && next.querySelector(`#${focused.id}`) || title).focus();
   }
 
   async function follow() {
@@ -54,10 +58,12 @@
       const { follow: url, version } = screen().dataset;
       const again = patience.signal.aborted;
       if (again) patience = new AbortController();
+      const askedAt = Date.now();
       try {
         const answer = await fetch(`${url}&after=${again ? "" : encodeURIComponent(version)}`, { signal: patience.signal });
         if (answer.status === 200) swap(await answer.text());
         else if (answer.status !== 204) throw new Error(answer.status);
+        else if (Date.now() - askedAt < 1000) await rest(2000); // too many are waiting: this one asks instead
         failures = 0;
       } catch (error) {
         if (error.name !== "AbortError") await rest(AGAIN_MS[Math.min(failures++, AGAIN_MS.length - 1)]);

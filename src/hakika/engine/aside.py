@@ -33,5 +33,5 @@ async def run_aside(job: Callable[[], T]) -> T:
         if not loop.is_closed():
             loop.call_soon_threadsafe(settle, result, error)
 
-    threading.Thread(target=work, name="hakika-doctor", daemon=True).start()
+    threading.Thread(target=work, name="hakika-aside", daemon=True).start()
     return await answer

@@ -1,0 +1,3 @@
+"""The agent, where `adk web` looks for it."""
+
+from . import agent as agent

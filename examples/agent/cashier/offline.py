@@ -1,0 +1,51 @@
+"""A stand-in for a language model: a few rules, so that the example runs without a key and without the internet.
+
+It understands "Send 500 to 0712345678 for lunch", "status of pay_…", "recent payments" and "doctor", calls the tool,
+and says what the tool said. It is the tools that are careful, not the model: put any other in its place.
+"""
+
+import re
+from collections.abc import AsyncGenerator
+
+from google.adk.models.base_llm import BaseLlm
+from google.adk.models.llm_request import LlmRequest
+from google.adk.models.llm_response import LlmResponse
+from google.genai import types
+
+CHARGE = re.compile(
+    r"(?:send|ask|charge|request)\D*(?P<amount>\d+)\D+?(?P<phone>(?:\+?254|0)[17]\d{8})(?:\s+for\s+(?P<why>.+))?",
+    re.IGNORECASE,
+)
+HELP = 'Say "Send 500 to 0712345678 for lunch", "status of pay_…", "recent payments" or "doctor".'
+
+
+class OfflineModel(BaseLlm):
+    """Turns a sentence into a tool call, and a tool's answer into a sentence."""
+
+    async def generate_content_async(
+        self,
+        llm_request: LlmRequest,
+        stream: bool = False,  # noqa: ARG002 - as the base has it
+    ) -> AsyncGenerator[LlmResponse, None]:
+        """Answer the last thing that was said."""
+        said = llm_request.contents[-1].parts or []
+        answers = [part.function_response.response for part in said if part.function_response]
+        if answers:
+            words = " ".join(str((answer or {}).get("message", "")) for answer in answers)
+            yield LlmResponse(content=types.Content(role="model", parts=[types.Part(text=words)]))
+            return
+        part = self._understand(" ".join(part.text or "" for part in said))
+        yield LlmResponse(content=types.Content(role="model", parts=[part]))
+
+    def _understand(self, text: str) -> types.Part:
+        if found := CHARGE.search(text):
+            why = (found["why"] or "a payment").strip(" .!")
+            asked = {"phone_number": found["phone"], "amount": int(found["amount"]), "context": why}
+            return types.Part.from_function_call(name="send_instant_payment_with_tracking", args=asked)
+        if found := re.search(r"(pay_\w+|ws_CO_\w+)", text):
+            return types.Part.from_function_call(name="explain_payment", args={"payment": found[0]})
+        if re.search(r"recent|list|payments", text, re.IGNORECASE):
+            return types.Part.from_function_call(name="list_recent_payments", args={})
+        if re.search(r"doctor|wrong", text, re.IGNORECASE):
+            return types.Part.from_function_call(name="run_doctor", args={})
+        return types.Part(text=HELP)
