@@ -20,14 +20,14 @@ import msgspec
 import uvloop
 from sqlalchemy import func, select
 
-from hakika.engine.addresses import read_rule
 from hakika.engine.clock import Clock
-from hakika.engine.deliver import Deliverer
-from hakika.engine.endpoints import Endpoints
 from hakika.engine.ids import count_ids, system_entropy
-from hakika.engine.outbound import open_sender
-from hakika.engine.samples import sample_payment
 from hakika.engine.vault import Vault, make_key
+from hakika.engine.webhooks.addresses import read_rule
+from hakika.engine.webhooks.deliver import Deliverer
+from hakika.engine.webhooks.endpoints import Endpoints
+from hakika.engine.webhooks.outbound import open_sender
+from hakika.engine.webhooks.samples import sample_payment
 from hakika.store.events import EventRow, EventStatements, publish
 from hakika.store.migrations import upgrade
 from hakika.store.opening import Store, open_store

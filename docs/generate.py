@@ -28,9 +28,9 @@ from hakika.domain.errors import HakikaError
 from hakika.domain.payment import CANCELLING, DECLINED, EXPIRING, KNOWN_FINAL, SUCCESS, TRANSITIONS, Status
 from hakika.engine.alerts.rule import Rule
 from hakika.engine.alerts.rulebook import RULES
-from hakika.engine.apprise_urls import SERVICES
-from hakika.engine.causes import BESIDE, QUIET, TROUBLES
-from hakika.engine.pains import PAINS, Cause
+from hakika.engine.explaining.causes import BESIDE, QUIET, TROUBLES
+from hakika.engine.explaining.pains import PAINS, Cause
+from hakika.engine.messages.apprise_urls import SERVICES
 from hakika.serving.settings import docs as setting_docs
 from hakika.serving.settings import names_of, show_value
 

@@ -175,7 +175,7 @@ def shorten_outages(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableM
 def mask_secrets(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Mask what must not be in a log: structlog's processor."""
     if "story" in line:
-        return line  # made so that nothing in it needs a mask: see `engine.story`
+        return line  # made so that nothing in it needs a mask: see `engine.watching.story`
     for key, value in line.items():
         line[key] = "…" if _SECRETS.search(key) else _mask(value)
     return line

@@ -26,36 +26,36 @@ from hakika.doctor.ground import Ground
 from hakika.doctor.measures import build_measures
 from hakika.domain.errors import StoreUnavailable
 from hakika.engine.accounts import OWN, Accounts, Credentials, NewAccount, StoredTokens
-from hakika.engine.addresses import AddressRule, read_rule
 from hakika.engine.alerts.lookout import Lookout, Measures
-from hakika.engine.awaited import Awaited
 from hakika.engine.budgets import Budgets
 from hakika.engine.cashier import Cashier
-from hakika.engine.checkouts import Checkouts
+from hakika.engine.checkout.checkouts import Checkouts
+from hakika.engine.checkout.prompting import Prompting
 from hakika.engine.clock import Clock
 from hakika.engine.collect import Collector, Daraja
-from hakika.engine.deliver import Deliverer
 from hakika.engine.desk import Desk
-from hakika.engine.endpoints import Endpoints
-from hakika.engine.feed import Feed
-from hakika.engine.gauges import Gauging
 from hakika.engine.health import CallbackHealth
 from hakika.engine.ids import Entropy, system_entropy
 from hakika.engine.ledger import Ledger
-from hakika.engine.lingering import Lingering
-from hakika.engine.messaging import Messaging
-from hakika.engine.nonces import Nonces
-from hakika.engine.notices import Notices
-from hakika.engine.notifier import Notifier, open_notifier
-from hakika.engine.outbound import Sender, open_sender
-from hakika.engine.outbox import Outbox
-from hakika.engine.probe import Probe
-from hakika.engine.prompting import Prompting
+from hakika.engine.live.awaited import Awaited
+from hakika.engine.live.feed import Feed
+from hakika.engine.live.notices import Notices
+from hakika.engine.messages.assembly import Messaging
 from hakika.engine.representation import mode_of
 from hakika.engine.stopping import WITHIN_MS, Stopping
-from hakika.engine.trial import Trials
 from hakika.engine.tunnel import CallbackOrigin, Tunnel
 from hakika.engine.vault import Vault, find_key
+from hakika.engine.watching.gauges import Gauging
+from hakika.engine.watching.lingering import Lingering
+from hakika.engine.watching.nonces import Nonces
+from hakika.engine.watching.probe import Probe
+from hakika.engine.watching.trial import Trials
+from hakika.engine.webhooks.addresses import AddressRule, read_rule
+from hakika.engine.webhooks.deliver import Deliverer
+from hakika.engine.webhooks.endpoints import Endpoints
+from hakika.engine.webhooks.notifier import Notifier, open_notifier
+from hakika.engine.webhooks.outbound import Sender, open_sender
+from hakika.engine.webhooks.outbox import Outbox
 from hakika.engine.worker import Worker
 from hakika.store.keys import forget_idempotency_keys
 from hakika.store.migrations import upgrade

@@ -23,13 +23,13 @@ from hakika.config import Settings, daraja_urls
 from hakika.daraja.protocol import PushOrder, PushOutcome, QueryOutcome, Shortcode
 from hakika.domain.evidence import PushAccepted, QueryAnswered
 from hakika.engine.cashier import Cashier
+from hakika.engine.checkout.prompting import Prompting
 from hakika.engine.clock import Clock
-from hakika.engine.deliver import Deliverer
-from hakika.engine.gauges import Gauging
-from hakika.engine.nonces import Nonces
-from hakika.engine.outbound import open_sender
-from hakika.engine.probe import Probe
-from hakika.engine.prompting import Prompting
+from hakika.engine.watching.gauges import Gauging
+from hakika.engine.watching.nonces import Nonces
+from hakika.engine.watching.probe import Probe
+from hakika.engine.webhooks.deliver import Deliverer
+from hakika.engine.webhooks.outbound import open_sender
 from hakika.engine.worker import Worker
 from hakika.main import House, build_house, lay_ground, sync_default_account
 

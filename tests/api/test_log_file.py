@@ -14,7 +14,7 @@ import structlog
 from hakika.cli.servers import begin_log
 from hakika.config import Settings
 from hakika.domain.errors import SettingError
-from hakika.engine.story import CallbackLine
+from hakika.engine.watching.story import CallbackLine
 from hakika.logs import LogFile, configure_logs
 
 

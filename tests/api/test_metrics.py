@@ -13,7 +13,7 @@ from hakika.api.metrics import Readers
 from hakika.domain.errors import StoreUnavailable
 from hakika.engine.ids import system_entropy
 from hakika.engine.keys import create_key
-from hakika.engine.tally import name_code
+from hakika.engine.watching.tally import name_code
 from tests.api.house import API_KEY, Open, open_house, result, settings_for, unused_phone
 from tests.api.test_deliveries import allow_loopback
 from tests.api.test_endpoints import listen

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hakika.engine.probe import Probe
 from hakika.engine.spool import Spool
+from hakika.engine.watching.probe import Probe
 from hakika.store.sqlite import SqliteStore
 from tests.api.house import Open
 from tests.store.test_sqlite_writer import break_next_commit
@@ -31,7 +31,7 @@ async def test_ready(hakika: Open) -> None:
 
 async def test_a_database_that_takes_no_write_is_not_ready(lite: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process holds it: everything can be read, and within a second it is said that nothing can be written."""
-    monkeypatch.setattr("hakika.engine.probe.WITHIN_S", 0.05)
+    monkeypatch.setattr("hakika.engine.watching.probe.WITHIN_S", 0.05)
     store = lite.house.store
     assert isinstance(store, SqliteStore)
     other = sqlite3.connect(store.path, isolation_level=None)
@@ -70,7 +70,7 @@ async def test_who_asks_often_loads_nothing(lite: Open, monkeypatch: pytest.Monk
         return await write(job)
 
     monkeypatch.setattr(lite.house.store, "write", count)
-    monkeypatch.setattr("hakika.engine.probe.KEPT_S", 3600)
+    monkeypatch.setattr("hakika.engine.watching.probe.KEPT_S", 3600)
     probe = Probe(lite.house.store)
     assert set(await asyncio.gather(*(probe.look() for _ in range(1_000)))) == {"ok"}
     assert await probe.look() == "ok"

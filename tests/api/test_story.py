@@ -11,7 +11,7 @@ import structlog
 from hakika.domain.errors import StoreUnavailable
 from hakika.engine.case import Evidence, Origin
 from hakika.engine.desk import Posted, read_posted
-from hakika.engine.lingering import LONG_MS, Lingering
+from hakika.engine.watching.lingering import LONG_MS, Lingering
 from hakika.logs import configure_logs
 from tests.api.house import Open, result, unused_phone
 from tests.api.test_deliveries import allow_loopback

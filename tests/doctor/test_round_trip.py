@@ -14,9 +14,9 @@ from hakika.doctor.check import Outcome
 from hakika.doctor.checks.callback_url_round_trip import spell_callback
 from hakika.doctor.registry import find_checks
 from hakika.domain.events import KNOWN_TYPES, PROBES, TRIAL
-from hakika.engine.nonces import Nonces
-from hakika.engine.trial import Trials
 from hakika.engine.vault import Vault, make_key
+from hakika.engine.watching.nonces import Nonces
+from hakika.engine.watching.trial import Trials
 from hakika.store.events import EventSearch, search_events
 from hakika.store.tables import deliveries, evidence, payments, quarantine, receipts
 from hakika.store.transaction import Transaction

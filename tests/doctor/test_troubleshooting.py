@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from hakika.doctor.registry import CHECKS
-from hakika.engine.causes import CAUSES
-from hakika.engine.pains import PAINS
+from hakika.engine.explaining.causes import CAUSES
+from hakika.engine.explaining.pains import PAINS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")

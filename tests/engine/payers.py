@@ -14,14 +14,14 @@ import msgspec
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import update
 
-from hakika.engine.addresses import AddressRule
-from hakika.engine.carriers import Carriers
-from hakika.engine.channels import Channels
-from hakika.engine.messages import Follower
-from hakika.engine.opt_outs import OptOuts
-from hakika.engine.outbound import open_sender
-from hakika.engine.postman import Postman
+from hakika.engine.messages.carriers import Carriers
+from hakika.engine.messages.channels import Channels
+from hakika.engine.messages.follower import Follower
+from hakika.engine.messages.opt_outs import OptOuts
+from hakika.engine.messages.postman import Postman
 from hakika.engine.vault import Vault
+from hakika.engine.webhooks.addresses import AddressRule
+from hakika.engine.webhooks.outbound import open_sender
 from hakika.store.accounts import find_account
 from hakika.store.channels import ChannelRow
 from hakika.store.messages import MessageFilter, MessageRow, list_messages

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import select
 
 from hakika.domain.phone import Phone
-from hakika.engine.purchase import read_purchase
+from hakika.engine.checkout.purchase import read_purchase
 from hakika.store.checkouts import CheckoutRow, find_checkout
 from hakika.store.payments import PaymentRow
 from hakika.store.tables import events

@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from hakika.engine.addresses import AddressRule, read_rule
-from hakika.engine.deliver import Deliverer
-from hakika.engine.endpoints import Endpoints
-from hakika.engine.notices import Notices
-from hakika.engine.outbound import Resolve, open_sender
-from hakika.engine.outbox import Outbox
+from hakika.engine.live.notices import Notices
 from hakika.engine.vault import Vault
+from hakika.engine.webhooks.addresses import AddressRule, read_rule
+from hakika.engine.webhooks.deliver import Deliverer
+from hakika.engine.webhooks.endpoints import Endpoints
+from hakika.engine.webhooks.outbound import Resolve, open_sender
+from hakika.engine.webhooks.outbox import Outbox
 from hakika.store import open_store
 from hakika.store.deliveries import AttemptRow, DeliveryFilter, Told, list_attempts, list_deliveries
 from hakika.store.endpoints import EndpointRow, find_endpoint

@@ -5,8 +5,8 @@ from urllib.parse import parse_qsl
 import msgspec
 import pytest
 
-from hakika.engine.africastalking import build_request, read_login, read_reply
-from hakika.engine.outbound import Reply
+from hakika.engine.messages.africastalking import build_request, read_login, read_reply
+from hakika.engine.webhooks.outbound import Reply
 
 PHONE = "254700000001"
 

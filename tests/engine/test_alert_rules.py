@@ -10,7 +10,7 @@ from hakika.engine.alerts.hours import is_open, spell
 from hakika.engine.alerts.judging import Key, judge
 from hakika.engine.alerts.rule import Certificate, Disk, Figures, State
 from hakika.engine.alerts.rulebook import RULES, Setting, Settings
-from hakika.engine.apprise_urls import SERVICES
+from hakika.engine.messages.apprise_urls import SERVICES
 from hakika.store.figures import FailingEndpoint, Tally, Trouble
 from tests.engine.till import START_MS
 

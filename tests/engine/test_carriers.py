@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from hakika.domain.errors import InvalidRequest
-from hakika.engine.apprise_urls import SERVICES
-from hakika.engine.carriers import SCHEMES, Carriers, Parcel, check_url
-from hakika.engine.outbound import open_sender
+from hakika.engine.messages.apprise_urls import SERVICES
+from hakika.engine.messages.carriers import SCHEMES, Carriers, Parcel, check_url
+from hakika.engine.webhooks.outbound import open_sender
 from tests.engine.payers import LOCAL, mailing
 from tests.engine.receiver import LOOPBACK, Received, receiving, resolving, spell
 
@@ -176,7 +176,7 @@ def test_every_service_of_a_channel_is_one_that_is_listed() -> None:
 
 def test_every_kind_has_an_example_that_is_taken() -> None:
     """The ones that errors show."""
-    from hakika.engine.carriers import EXAMPLES  # noqa: PLC0415
+    from hakika.engine.messages.carriers import EXAMPLES  # noqa: PLC0415
 
     assert set(EXAMPLES) == set(SCHEMES)
     for kind, url in EXAMPLES.items():

@@ -20,8 +20,8 @@ from hakika.domain.errors import (
     RepeatedTooSoon,
 )
 from hakika.domain.phone import Phone
+from hakika.engine.checkout.purchase import read_purchase
 from hakika.engine.once import IdempotencyKey
-from hakika.engine.purchase import read_purchase
 from hakika.store.tables import events
 from tests.engine.purchases import DAY_S, HERS, HIS, begin, prompt, see, told
 from tests.engine.till import Till

@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from hakika.domain.schedule import HOUR_MS, RETRY_DELIVERY_AFTER_MS
-from hakika.engine.addresses import read_rule
+from hakika.engine.webhooks.addresses import read_rule
 from hakika.store.endpoints import EndpointRow
 from tests.engine.receiver import WITHIN_S, Post, Received, Receiver, posting, receiving, resolving, spell
 from tests.engine.till import HeldClock

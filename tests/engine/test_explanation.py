@@ -8,8 +8,8 @@ from hakika.daraja.codes import ALL_CODES
 from hakika.daraja.protocol import QueryOutcome
 from hakika.domain.evidence import QueryUnanswered
 from hakika.domain.payment import KNOWN_FINAL
-from hakika.engine.causes import CAUSES, TROUBLES, find_cause, recognise
-from hakika.engine.explanation import Explanation, Remark
+from hakika.engine.explaining.causes import CAUSES, TROUBLES, find_cause, recognise
+from hakika.engine.explaining.explanation import Explanation, Remark
 from hakika.engine.representation import as_dict
 from hakika.engine.resolution import Resolution
 from hakika.store.payments import PaymentRow

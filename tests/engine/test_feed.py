@@ -8,8 +8,8 @@ import pytest
 from hakika.domain.errors import StoreUnavailable
 from hakika.engine.clock import Clock
 from hakika.engine.conclusion import make_event
-from hakika.engine.feed import HELD, PAGE, Feed, Published, Wanted
-from hakika.engine.notices import CHANGES_KEPT, Notices
+from hakika.engine.live.feed import HELD, PAGE, Feed, Published, Wanted
+from hakika.engine.live.notices import CHANGES_KEPT, Notices
 from hakika.store.events import EventRow, EventSearch, find_event, publish, read_head, search_events
 from hakika.store.payments import PaymentRow
 from tests.engine.till import START_MS, Till
@@ -180,7 +180,7 @@ async def test_stages_come_on_request_and_are_no_events(till: Till) -> None:
 async def test_when_nobody_follows_nothing_is_read(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
     """The feed keeps its place in the log by the counter alone."""
     row = await till.ask()
-    monkeypatch.setattr("hakika.engine.feed.search_events", None)
+    monkeypatch.setattr("hakika.engine.live.feed.search_events", None)
     await publish_some(till, row, 5)
     await till.feed.look()
     assert till.feed.number == 6

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from hakika.domain.errors import ChannelExists
-from hakika.engine import postman
-from hakika.engine.outbound import SENT_WITHIN_S
+from hakika.engine.messages import postman
+from hakika.engine.webhooks.outbound import SENT_WITHIN_S
 from tests.engine.payers import AfricasTalking, Office, answer, mailing, opening, taken, talking
 from tests.engine.receiver import spell
 from tests.engine.till import Till, flags_of, say
@@ -262,7 +262,7 @@ async def test_a_channel_that_hangs_holds_up_nothing(till: Till, sms: tuple[Afri
 
 async def test_a_channel_on_an_address_that_is_not_public_is_not_asked(till: Till) -> None:
     """The rule of webhooks holds here too."""
-    from hakika.engine.addresses import read_rule  # noqa: PLC0415
+    from hakika.engine.webhooks.addresses import read_rule  # noqa: PLC0415
 
     async with mailing() as (mailbox, url):
         async with opening(till, "http://127.0.0.1:9/", rule=read_rule((), loopback=False)) as office:

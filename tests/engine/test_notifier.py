@@ -17,10 +17,9 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from hakika.domain.errors import InvalidRequest
-from hakika.engine.addresses import AddressRule, read_rule
 from hakika.engine.alerts.wording import put_in_words
-from hakika.engine.apprise_calls import AT_ONCE, Calls, Crowded, open_plugin
-from hakika.engine.apprise_urls import (
+from hakika.engine.messages.apprise_calls import AT_ONCE, Calls, Crowded, open_plugin
+from hakika.engine.messages.apprise_urls import (
     DEFAULT_TYPES,
     SERVICES,
     check_apprise_url,
@@ -28,11 +27,12 @@ from hakika.engine.apprise_urls import (
     mask_url,
     scrub,
 )
-from hakika.engine.deliver import Deliverer
-from hakika.engine.endpoints import show_endpoint
-from hakika.engine.notifier import open_notifier
-from hakika.engine.outbound import Resolve, open_sender
-from hakika.engine.samples import sample_payment
+from hakika.engine.webhooks.addresses import AddressRule, read_rule
+from hakika.engine.webhooks.deliver import Deliverer
+from hakika.engine.webhooks.endpoints import show_endpoint
+from hakika.engine.webhooks.notifier import open_notifier
+from hakika.engine.webhooks.outbound import Resolve, open_sender
+from hakika.engine.webhooks.samples import sample_payment
 from hakika.store.events import EventRow
 from tests.engine.receiver import LOOPBACK, Post, resolving
 from tests.engine.till import START_MS, HeldClock

@@ -8,7 +8,7 @@ from hakika.domain.errors import (
     TooManyRequests,
 )
 from hakika.domain.phone import Phone
-from hakika.engine.prompting import PAGE_PROMPTS, PHONE_PROMPTS, PHONE_UNPAID
+from hakika.engine.checkout.prompting import PAGE_PROMPTS, PHONE_PROMPTS, PHONE_UNPAID
 from tests.engine.purchases import AGAIN, DAY_S, HERS, HIS, begin, prompt, see
 from tests.engine.till import Till
 

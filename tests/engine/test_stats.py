@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from hakika.domain.errors import InvalidRequest
-from hakika.engine.stats import MOST_DAYS, Period, find_account, read_day, read_period, show_stats
+from hakika.engine.watching.stats import MOST_DAYS, Period, find_account, read_day, read_period, show_stats
 from hakika.store.stats import Span, count_kinds, spread_certainty
 from hakika.store.transaction import Transaction
 from tests.engine.till import START_MS, Till

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from hakika.engine.awaited import MARKED_MS, Awaited
+from hakika.engine.live.awaited import MARKED_MS, Awaited
 from hakika.engine.representation import as_dict
 from hakika.store.search import Search
 from tests.engine.till import START_MS, Till, say

@@ -24,16 +24,16 @@ from hakika.engine.accounts import Accounts, Credentials, NewAccount
 from hakika.engine.budgets import Budgets
 from hakika.engine.case import NO_ORIGIN, Evidence, Origin, Recorded
 from hakika.engine.cashier import Cashier
-from hakika.engine.checkouts import Checkouts
+from hakika.engine.checkout.checkouts import Checkouts
+from hakika.engine.checkout.prompting import Prompting
 from hakika.engine.clock import Clock
 from hakika.engine.collect import Collector
-from hakika.engine.feed import Feed
 from hakika.engine.health import CallbackHealth
 from hakika.engine.ledger import Ledger
-from hakika.engine.notices import Notices
+from hakika.engine.live.feed import Feed
+from hakika.engine.live.notices import Notices
 from hakika.engine.once import IdempotencyKey
 from hakika.engine.orders import Order, read_order
-from hakika.engine.prompting import Prompting
 from hakika.engine.vault import Vault
 from hakika.engine.worker import Worker
 from hakika.store import open_store

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from hakika.api.shapes import AccountName, Amount, Description, Reference
-from hakika.engine.purchase import (
+from hakika.engine.checkout.purchase import (
     LONGEST_LIFE_S,
     LONGEST_WINDOW_S,
     MOST_REPEATS,

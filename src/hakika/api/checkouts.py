@@ -24,8 +24,8 @@ from hakika.api.payments import EVERYWHERE, ApiKey
 from hakika.api.problems import document
 from hakika.api.shapes import Reference, WaitSeconds
 from hakika.domain.errors import CheckoutBusy, CheckoutEnded, InvalidAmount, NotFound
-from hakika.engine.checkouts import Checkouts, Seen
-from hakika.engine.purchase import encode_checkout, encode_link, read_purchase
+from hakika.engine.checkout.checkouts import Checkouts, Seen
+from hakika.engine.checkout.purchase import encode_checkout, encode_link, read_purchase
 
 CHECKOUT_ID = re.compile(r"chk_[0-9a-hjkmnp-tv-z]{26}")
 LINK_ID = re.compile(r"lnk_[0-9a-hjkmnp-tv-z]{26}")

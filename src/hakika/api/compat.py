@@ -39,9 +39,9 @@ from hakika.api.payments import Verbs
 from hakika.domain.errors import AlreadyRegistered, BudgetSpent, CannotQuery, NotFound
 from hakika.domain.payment import DECLINED
 from hakika.engine.cashier import Cashier
+from hakika.engine.checkout.prompting import PHONE_DAY_MS, spare_phone
 from hakika.engine.orders import REFERENCE_LENGTH, read_order, read_registration, read_text
-from hakika.engine.prompting import PHONE_DAY_MS, spare_phone
-from hakika.engine.story import tell_check
+from hakika.engine.watching.story import tell_check
 from hakika.store.payments import PaymentRow
 from hakika.store.search import Search
 

@@ -21,8 +21,8 @@ from hakika.api.event_shapes import EVENT_EXAMPLE, EVENT_ID, EventShape
 from hakika.api.payments import EVERYWHERE, ApiKey
 from hakika.api.problems import document
 from hakika.domain.errors import InvalidRequest, NotFound
-from hakika.engine.outbox import Outbox, show_delivery
-from hakika.engine.publication import encode_event
+from hakika.engine.live.publication import encode_event
+from hakika.engine.webhooks.outbox import Outbox, show_delivery
 from hakika.store.deliveries import DeliveryFilter
 from hakika.store.resending import Resend
 

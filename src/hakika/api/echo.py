@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from hakika.api.problems import UnknownNonce
-from hakika.engine.nonces import Nonces
+from hakika.engine.watching.nonces import Nonces
 
 router = APIRouter(prefix="/doctor", include_in_schema=False)
 

@@ -24,10 +24,10 @@ from hakika.api.endpoint_shapes import (
 from hakika.api.payments import EVERYWHERE, ApiKey
 from hakika.api.problems import document
 from hakika.domain.errors import NotFound
-from hakika.engine.apprise_urls import check_url
-from hakika.engine.endpoints import Endpoints, show_endpoint
-from hakika.engine.outbox import Outbox, show_attempt
-from hakika.engine.outcomes import as_attempt
+from hakika.engine.messages.apprise_urls import check_url
+from hakika.engine.webhooks.endpoints import Endpoints, show_endpoint
+from hakika.engine.webhooks.outbox import Outbox, show_attempt
+from hakika.engine.webhooks.outcomes import as_attempt
 from hakika.store.deliveries import DeliveryFilter
 from hakika.store.endpoints import EndpointRow, count_owed, list_endpoints
 from hakika.store.opening import Store

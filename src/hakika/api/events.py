@@ -17,8 +17,8 @@ from hakika.api.payments import EVERYWHERE, ApiKey, Following
 from hakika.api.problems import InvalidCursor, describe, document
 from hakika.api.stream import BEAT, BEAT_MS, EXAMPLE, LASTS_MS, RETRY, STALLED_S, EventStream, as_message
 from hakika.domain.errors import HakikaError, InvalidRequest, NotAuthenticated, NotFound
-from hakika.engine.feed import Feed, Subscription, Wanted
-from hakika.engine.publication import encode_event
+from hakika.engine.live.feed import Feed, Subscription, Wanted
+from hakika.engine.live.publication import encode_event
 from hakika.store.events import EventRow, EventSearch, Head, find_event, read_head, search_events
 from hakika.store.transaction import Transaction
 

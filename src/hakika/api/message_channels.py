@@ -21,11 +21,11 @@ from hakika.api.message_shapes import (
 from hakika.api.payments import EVERYWHERE, ApiKey
 from hakika.api.problems import document
 from hakika.domain.errors import ChannelExists, InvalidRequest, NotFound
-from hakika.engine.carriers import Parcel, check_url
-from hakika.engine.channels import Channels, show_channel
-from hakika.engine.messages import Snapshot, compose
-from hakika.engine.opt_outs import read_recipient
-from hakika.engine.samples import sample_payment
+from hakika.engine.messages.carriers import Parcel, check_url
+from hakika.engine.messages.channels import Channels, show_channel
+from hakika.engine.messages.follower import Snapshot, compose
+from hakika.engine.messages.opt_outs import read_recipient
+from hakika.engine.webhooks.samples import sample_payment
 from hakika.store.accounts import find_account
 from hakika.store.channels import ChannelRow, list_channels
 from hakika.store.opening import Store

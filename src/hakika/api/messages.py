@@ -24,8 +24,8 @@ from hakika.api.message_shapes import (
 from hakika.api.payments import EVERYWHERE, ApiKey
 from hakika.api.problems import document
 from hakika.domain.errors import NotFound
-from hakika.engine.messages import show_message
-from hakika.engine.opt_outs import read_recipient, show_opt_out
+from hakika.engine.messages.follower import show_message
+from hakika.engine.messages.opt_outs import read_recipient, show_opt_out
 from hakika.store.channels import find_channel_by_token, list_opt_outs
 from hakika.store.messages import MessageFilter, MessageRow, find_message, list_messages
 from hakika.store.transaction import Transaction

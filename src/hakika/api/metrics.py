@@ -19,11 +19,11 @@ from hakika.api.metric_families import FAMILIES, Kind
 from hakika.domain.errors import NotAuthenticated
 from hakika.engine.budgets import Budgets
 from hakika.engine.desk import Desk
-from hakika.engine.gauges import Gauging, Standing
 from hakika.engine.health import CallbackHealth
 from hakika.engine.ledger import Ledger
 from hakika.engine.representation import mode_of
-from hakika.engine.tally import Histogram
+from hakika.engine.watching.gauges import Gauging, Standing
+from hakika.engine.watching.tally import Histogram
 
 router = APIRouter()
 

@@ -53,12 +53,12 @@ from hakika.domain.errors import (
 )
 from hakika.domain.phone import read_phone
 from hakika.engine.cashier import Cashier
-from hakika.engine.feed import Feed
-from hakika.engine.notices import Watch
+from hakika.engine.live.feed import Feed
+from hakika.engine.live.notices import Watch
 from hakika.engine.orders import REFERENCE_LENGTH, read_order, read_registration, read_text
 from hakika.engine.representation import encode, encode_for_payer, mode_of
 from hakika.engine.resolution import Resolution
-from hakika.engine.story import tell_check
+from hakika.engine.watching.story import tell_check
 from hakika.store.payments import PaymentRow
 from hakika.store.search import Search
 

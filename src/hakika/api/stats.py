@@ -12,7 +12,7 @@ from hakika.api.payments import EVERYWHERE, ApiKey
 from hakika.api.problems import document
 from hakika.api.shapes import AccountName
 from hakika.api.stats_shapes import StatsShape
-from hakika.engine.stats import MOST_DAYS, find_account, read_day, read_period, show_stats
+from hakika.engine.watching.stats import MOST_DAYS, find_account, read_day, read_period, show_stats
 from hakika.store.opening import Store
 
 router = APIRouter(prefix="/v1", tags=["stats"], dependencies=[Security(bearer)])

@@ -15,7 +15,7 @@ from hakika.config import Settings, check_settings, daraja_urls
 from hakika.domain.errors import SettingError, StoreUnavailable
 from hakika.domain.phone import read_phone
 from hakika.engine.clock import Clock
-from hakika.engine.explanation import Explanation, tell_explanation
+from hakika.engine.explaining.explanation import Explanation, tell_explanation
 from hakika.engine.ids import system_entropy
 from hakika.engine.keys import create_key, revoke_key, show_key
 from hakika.engine.representation import as_dict, iso, mode_of
@@ -80,7 +80,7 @@ class Direct:
 
     def read_stats(self, wanted: dict[str, Any]) -> dict[str, Any]:
         """See Remote.read_stats."""
-        from hakika.engine.stats import find_account, read_day, read_period, show_stats
+        from hakika.engine.watching.stats import find_account, read_day, read_period, show_stats
 
         now_ms = Clock(self._settings.clock_speed, self._settings.clock_anchor_ms)()
         first, last = (date.fromisoformat(wanted[name]) if name in wanted else None for name in ("from", "to"))

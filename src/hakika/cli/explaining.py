@@ -90,7 +90,7 @@ def _tabulate(told: dict[str, Any], mark: str = "") -> "Table":
 def _recognise(words: str) -> list[dict[str, Any]]:
     """What is known of an error, by its words or its code."""
     from hakika.daraja.codes import ALL_CODES
-    from hakika.engine.causes import link_to, recognise
+    from hakika.engine.explaining.causes import link_to, recognise
 
     advice = next((known.advice for code, known in ALL_CODES.items() if code.lower() == words.strip().lower()), "")
     return [

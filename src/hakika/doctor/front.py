@@ -14,7 +14,7 @@ from hakika.doctor.ground import Ground
 from hakika.doctor.looking import DAY_MS, Unseen, look_in
 from hakika.doctor.visit import Trouble, Visit, host_of, quote, visit
 from hakika.domain.schedule import HOUR_MS, MINUTE_MS
-from hakika.engine.nonces import Nonces
+from hakika.engine.watching.nonces import Nonces
 from hakika.store.signs import count_called_back
 
 NEVER_GIVEN = "0" * 32

@@ -10,8 +10,8 @@ from hakika.doctor.disk import Disk
 from hakika.doctor.sharing import Shared, look_up_aside
 from hakika.domain.errors import SettingError
 from hakika.engine.accounts import Accounts
-from hakika.engine.outbound import Resolve
 from hakika.engine.vault import Vault
+from hakika.engine.webhooks.outbound import Resolve
 from hakika.store.opening import Store
 
 

@@ -21,7 +21,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from hakika import __version__
 from hakika.doctor.ground import Ground
-from hakika.engine.addresses import name_kind
+from hakika.engine.webhooks.addresses import name_kind
 
 CONNECTED_WITHIN_S = 2.5
 WITHIN_S = 4.0  # less than a check may take: so the finding is the check's own

@@ -30,11 +30,11 @@ from hakika.engine.case import Evidence, read_facts
 from hakika.engine.clock import Clock
 from hakika.engine.collect import Collector
 from hakika.engine.conclusion import make_event
-from hakika.engine.explanation import Explanation, tell_explanation
+from hakika.engine.explaining.explanation import Explanation, tell_explanation
 from hakika.engine.fold import apply
 from hakika.engine.ids import Entropy, make_id
 from hakika.engine.ledger import Ledger
-from hakika.engine.notices import Watch
+from hakika.engine.live.notices import Watch
 from hakika.engine.once import Answered, Done, IdempotencyKey, Once
 from hakika.engine.orders import Order, Registration
 from hakika.engine.representation import encode

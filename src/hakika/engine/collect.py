@@ -34,7 +34,7 @@ from hakika.engine.case import Evidence, Guard, Recorded, read_facts
 from hakika.engine.clock import Clock
 from hakika.engine.ids import Entropy, make_id
 from hakika.engine.ledger import Ledger
-from hakika.engine.story import mask_prompt
+from hakika.engine.watching.story import mask_prompt
 from hakika.store.payments import PaymentRow
 
 log = structlog.get_logger("hakika.collect")

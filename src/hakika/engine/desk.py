@@ -21,7 +21,7 @@ from hakika.engine.case import Evidence, Origin, Recorded
 from hakika.engine.ledger import Ledger
 from hakika.engine.patience import Patience
 from hakika.engine.spool import Spool
-from hakika.engine.story import mask_prompt
+from hakika.engine.watching.story import mask_prompt
 
 log = structlog.get_logger("hakika.desk")
 DRAINED_AT_ONCE = 256

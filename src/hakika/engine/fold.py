@@ -16,8 +16,8 @@ from typing import NamedTuple
 from hakika.domain.errors import HakikaError, NotFound
 from hakika.domain.evidence import RivalPaid
 from hakika.domain.payment import DECLINED, PAID
-from hakika.engine.attempts import settle_attempts
 from hakika.engine.case import Case, Evidence, Recorded, Surroundings
+from hakika.engine.checkout.attempts import settle_attempts
 from hakika.engine.conclusion import conclude
 from hakika.engine.intake import (
     adopt,
@@ -31,7 +31,7 @@ from hakika.engine.intake import (
     stamp_trust,
 )
 from hakika.engine.receipts import settle_receipts
-from hakika.engine.trial import publish_trials
+from hakika.engine.watching.trial import publish_trials
 from hakika.store.events import EventRow, EventStatements, publish
 from hakika.store.evidence import EvidenceStatements, claim_reference, free_reference, mark_adopted
 from hakika.store.payments import FOLDED, PaymentRow, PaymentStatements, find_rivals

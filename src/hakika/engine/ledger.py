@@ -20,9 +20,9 @@ from hakika.engine.case import Evidence, Recorded, Surroundings
 from hakika.engine.fold import Folded, Statements, apply
 from hakika.engine.health import CallbackHealth
 from hakika.engine.ids import Entropy, count_ids
-from hakika.engine.notices import Notices
-from hakika.engine.story import tell_batch
-from hakika.engine.tally import Tally
+from hakika.engine.live.notices import Notices
+from hakika.engine.watching.story import tell_batch
+from hakika.engine.watching.tally import Tally
 from hakika.store.opening import Store
 from hakika.store.transaction import Transaction
 

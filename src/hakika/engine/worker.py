@@ -18,7 +18,7 @@ from hakika.engine.case import read_facts
 from hakika.engine.clock import Clock
 from hakika.engine.collect import Collector, is_over, is_too_late
 from hakika.engine.health import CallbackHealth
-from hakika.engine.notices import Notices
+from hakika.engine.live.notices import Notices
 from hakika.store.opening import Store
 from hakika.store.payments import (
     PaymentRow,

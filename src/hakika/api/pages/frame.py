@@ -30,7 +30,7 @@ from hakika.domain.errors import (
     RepeatedTooSoon,
     TooManyRequests,
 )
-from hakika.engine.checkouts import Checkouts
+from hakika.engine.checkout.checkouts import Checkouts
 from hakika.engine.orders import LARGEST_AMOUNT
 
 HERE = Path(__file__).parent

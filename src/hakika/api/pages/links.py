@@ -12,7 +12,7 @@ from hakika.api.checkouts import LINK_ID
 from hakika.api.pages.frame import checkouts_of, page, read_id, read_language, render, router, see_other
 from hakika.api.pages.words import kes
 from hakika.domain.errors import LinkUsed
-from hakika.engine.purchase import Purchase
+from hakika.engine.checkout.purchase import Purchase
 
 
 @page

@@ -21,7 +21,7 @@ from hakika.api.pages.frame import (
 from hakika.api.pages.screens import Screen, find_return_url, make_screen
 from hakika.domain.errors import CheckoutBusy, CheckoutEnded, HakikaError
 from hakika.domain.phone import read_phone
-from hakika.engine.checkouts import Seen
+from hakika.engine.checkout.checkouts import Seen
 
 GO_AFTER_S = 2  # so that "Paid" can be read before the shop's page comes
 SAME = "same"

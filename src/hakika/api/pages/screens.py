@@ -9,7 +9,7 @@ from hakika.daraja.codes import CodeClass, look_up
 from hakika.domain.payment import DECLINED
 from hakika.domain.schedule import PROMPT_LIFE_MS, SECOND_MS
 from hakika.engine.admission import may_repeat_at, prompt_ends_at
-from hakika.engine.checkouts import Seen
+from hakika.engine.checkout.checkouts import Seen
 from hakika.store.checkouts import CheckoutRow
 from hakika.store.payments import PaymentRow
 

@@ -10,7 +10,7 @@ from hakika.api.callbacks import AddressBook
 from hakika.api.door import MINUTE_MS, Limit, network_of
 
 # Kenyan mobile networks put many payers behind one address, so it may press far more often than one person would;
-# what protects a phone is its own limit (`engine.prompting`).
+# what protects a phone is its own limit (`engine.checkout.prompting`).
 PRESSES, LINKS, LOGINS = 30, 30, 10
 # Pages that wait for news. More are answered at once, and ask again: nobody fills the server with them.
 HELD_AT_ONCE = 500

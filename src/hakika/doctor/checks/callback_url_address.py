@@ -5,7 +5,7 @@ from hakika.doctor.front import bar, is_simulated, tell_arrivals
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import count_things
 from hakika.doctor.visit import explain, host_of
-from hakika.engine.addresses import name_kind
+from hakika.engine.webhooks.addresses import name_kind
 from hakika.hosts import is_public
 
 

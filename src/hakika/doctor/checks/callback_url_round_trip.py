@@ -12,9 +12,9 @@ from hakika.doctor.ground import Ground
 from hakika.doctor.looking import look_in
 from hakika.doctor.visit import Visit, quote, visit
 from hakika.domain.events import TRIAL
-from hakika.engine.feed import Feed, Wanted
-from hakika.engine.nonces import Nonces
-from hakika.engine.trial import Trials, TrialShape
+from hakika.engine.live.feed import Feed, Wanted
+from hakika.engine.watching.nonces import Nonces
+from hakika.engine.watching.trial import Trials, TrialShape
 from hakika.store.events import EventRow, EventSearch, read_head, search_events
 from hakika.store.transaction import Transaction
 

@@ -23,7 +23,7 @@ from hakika.engine.alerts.rulebook import MODES, RULES, read_settings
 from hakika.engine.alerts.showing import show_alert
 from hakika.engine.clock import Clock
 from hakika.engine.ids import Entropy, make_id
-from hakika.engine.notices import Notices
+from hakika.engine.live.notices import Notices
 from hakika.store.alerts import (
     OPEN,
     AlertRow,

@@ -14,8 +14,8 @@ from hakika.domain import evidence as said
 from hakika.domain.payment import DECLINED, PAID
 from hakika.domain.schedule import CALLBACK_OVERDUE_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from hakika.engine.case import view_of
-from hakika.engine.causes import CAUSES, find_cause, link_to
-from hakika.engine.pains import Cause
+from hakika.engine.explaining.causes import CAUSES, find_cause, link_to
+from hakika.engine.explaining.pains import Cause
 from hakika.store.evidence import EvidenceRow, list_evidence
 from hakika.store.payments import PaymentRow
 from hakika.store.transaction import Transaction

@@ -4,7 +4,7 @@ create    from a purchase, or from a link        follow    until something that 
 read      with its latest attempt                wait      until it is no longer open
 cancel    the merchant calls it off
 
-How phones are asked: `engine.prompting`.
+How phones are asked: `engine.checkout.prompting`.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ import msgspec
 from hakika.domain.errors import CheckoutBusy, LinkUsed, NotFound
 from hakika.domain.schedule import SECOND_MS
 from hakika.engine.accounts import Account, Accounts
-from hakika.engine.attempts import ALIVE, end_checkout, lock_open
+from hakika.engine.checkout.attempts import ALIVE, end_checkout, lock_open
+from hakika.engine.checkout.purchase import Purchase, check_return_hosts, encode_checkout, encode_link
 from hakika.engine.clock import Clock
 from hakika.engine.ids import Entropy, make_id
 from hakika.engine.ledger import Ledger
 from hakika.engine.once import Answered, IdempotencyKey, Once
-from hakika.engine.purchase import Purchase, check_return_hosts, encode_checkout, encode_link
 from hakika.engine.representation import mode_of
 from hakika.store import checkouts as store
 from hakika.store.checkouts import CheckoutRow, LinkRow

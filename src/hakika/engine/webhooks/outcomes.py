@@ -9,9 +9,9 @@ import structlog
 from hakika.domain.events import EventType
 from hakika.domain.lane import PROBES, Lane, fail, must_tell, succeed
 from hakika.domain.schedule import RETRY_AFTER_MOST_MS, retry_delivery_at
-from hakika.engine.endpoints import show_endpoint
 from hakika.engine.ids import Entropy, make_id
-from hakika.engine.outbound import Reply
+from hakika.engine.webhooks.endpoints import show_endpoint
+from hakika.engine.webhooks.outbound import Reply
 from hakika.store.deliveries import (
     DELIVERED,
     EXHAUSTED,

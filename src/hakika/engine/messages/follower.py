@@ -15,9 +15,9 @@ from hakika.domain.errors import NotFound
 from hakika.domain.phone import mask_phone
 from hakika.domain.wording import LANGUAGES, LATE, SHIPPED, SUBJECTS, TYPES, choose, render, tidy
 from hakika.engine.accounts import Accounts
-from hakika.engine.channels import read_opt_out, read_words
 from hakika.engine.ids import Entropy, make_id
-from hakika.engine.opt_outs import mask_recipient, read_email
+from hakika.engine.messages.channels import read_opt_out, read_words
+from hakika.engine.messages.opt_outs import mask_recipient, read_email
 from hakika.engine.representation import iso
 from hakika.store.channels import ChannelRow, list_active_channels, move_cursor, read_cursor
 from hakika.store.checkouts import find_checkout

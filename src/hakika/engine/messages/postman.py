@@ -13,12 +13,12 @@ import structlog
 
 from hakika.domain.errors import StoreUnavailable
 from hakika.domain.schedule import MINUTE_MS, SECOND_MS
-from hakika.engine.carriers import Carriers, Parcel
-from hakika.engine.channels import Channels
 from hakika.engine.clock import Clock
-from hakika.engine.fates import Fate
-from hakika.engine.messages import Follower
-from hakika.engine.opt_outs import mask_recipient
+from hakika.engine.messages.carriers import Carriers, Parcel
+from hakika.engine.messages.channels import Channels
+from hakika.engine.messages.fates import Fate
+from hakika.engine.messages.follower import Follower
+from hakika.engine.messages.opt_outs import mask_recipient
 from hakika.store.channels import ChannelRow, find_channel, find_opt_out
 from hakika.store.events import EventRow
 from hakika.store.messages import (

@@ -9,12 +9,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from hakika.engine.addresses import AddressRule
 from hakika.engine.alerts.wording import put_in_words
-from hakika.engine.apprise_calls import Calls, Crowded, check_host, notify, open_plugin
-from hakika.engine.apprise_urls import host_of, scrub
 from hakika.engine.aside import run_aside
-from hakika.engine.outbound import ERROR_LENGTH, SENT_WITHIN_S, Refused, Reply, Resolve, Resolver
+from hakika.engine.messages.apprise_calls import Calls, Crowded, check_host, notify, open_plugin
+from hakika.engine.messages.apprise_urls import host_of, scrub
+from hakika.engine.webhooks.addresses import AddressRule
+from hakika.engine.webhooks.outbound import ERROR_LENGTH, SENT_WITHIN_S, Refused, Reply, Resolve, Resolver
 from hakika.store.events import EventRow
 
 TAKEN = 200  # how a message that its service took is shown among attempts

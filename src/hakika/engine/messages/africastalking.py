@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import msgspec
 
-from hakika.engine.fates import Fate
-from hakika.engine.outbound import Reply
+from hakika.engine.messages.fates import Fate
+from hakika.engine.webhooks.outbound import Reply
 
 SCHEME = "atalk"
 LIVE = "https://api.africastalking.com/version1/messaging"

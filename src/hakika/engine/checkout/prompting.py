@@ -23,12 +23,12 @@ from hakika.domain.errors import (
 from hakika.domain.payment import DECLINED
 from hakika.domain.phone import Phone
 from hakika.domain.schedule import HOUR_MS, MINUTE_MS, SECOND_MS
-from hakika.engine.attempts import ALIVE, UNANSWERED, end_checkout, lock_open, refuse_ended
 from hakika.engine.cashier import Cashier, Opened
+from hakika.engine.checkout.attempts import ALIVE, UNANSWERED, end_checkout, lock_open, refuse_ended
+from hakika.engine.checkout.purchase import AskAgain
 from hakika.engine.clock import Clock
 from hakika.engine.ledger import Ledger
 from hakika.engine.orders import Order
-from hakika.engine.purchase import AskAgain
 from hakika.store import checkouts as store
 from hakika.store.checkouts import CheckoutRow
 from hakika.store.events import EventRow

@@ -12,7 +12,7 @@ import msgspec
 from hakika.domain.events import TRIAL
 from hakika.domain.evidence import CallbackReceived, CallbackUnreadable
 from hakika.engine.case import Evidence, Surroundings
-from hakika.engine.nonces import Nonces
+from hakika.engine.watching.nonces import Nonces
 from hakika.store.events import EventRow
 
 TRIAL_PREFIX = "trial-"

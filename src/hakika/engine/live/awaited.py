@@ -7,7 +7,7 @@ import structlog
 
 from hakika.domain.errors import StoreUnavailable
 from hakika.engine.clock import Clock
-from hakika.engine.notices import Notices
+from hakika.engine.live.notices import Notices
 from hakika.store.opening import Store
 from hakika.store.payments import set_awaited
 

@@ -7,7 +7,7 @@ is no trouble at all. `explanation` says which of them a payment shows.
 from typing import Final
 
 from hakika.daraja.codes import ALL_CODES, CodeClass, look_up
-from hakika.engine.pains import PAINS, Cause
+from hakika.engine.explaining.pains import PAINS, Cause
 
 PAGE = "docs/troubleshooting.md"
 

@@ -1,7 +1,7 @@
 """Who waits for a payment in this process, and telling them. A notice is a hint, never the truth.
 
 Whoever waits is handed what was just committed, so that ten thousand who wait read nothing. What other nodes commit
-comes through the feed (`engine.feed`), which follows the log.
+comes through the feed (`engine.live.feed`), which follows the log.
 """
 
 import asyncio

@@ -8,8 +8,8 @@ import msgspec
 from hakika.domain.errors import ChannelExists, InvalidRequest, NotFound
 from hakika.domain.schedule import HOUR_MS, MINUTE_MS, SECOND_MS
 from hakika.domain.wording import DEFAULT_TYPES, LANGUAGES, LENGTH, SUBJECT_LENGTH, TYPES, Words, check_words, tidy
-from hakika.engine.carriers import check_url
 from hakika.engine.ids import Entropy, make_id, make_token
+from hakika.engine.messages.carriers import check_url
 from hakika.engine.representation import iso, mode_of
 from hakika.engine.vault import Vault
 from hakika.store.accounts import AccountRow

@@ -11,12 +11,12 @@ from hakika.domain.errors import InvalidRequest, NotFound
 from hakika.domain.events import KNOWN_TYPES
 from hakika.domain.lane import Lane
 from hakika.domain.schedule import HOUR_MS
-from hakika.engine.addresses import AddressRule
-from hakika.engine.apprise_urls import DEFAULT_TYPES, is_apprise_url, mask_url
 from hakika.engine.ids import Entropy, make_id
+from hakika.engine.messages.apprise_urls import DEFAULT_TYPES, is_apprise_url, mask_url
 from hakika.engine.representation import iso
 from hakika.engine.vault import Vault
-from hakika.engine.webhook import Signers
+from hakika.engine.webhooks.addresses import AddressRule
+from hakika.engine.webhooks.webhook import Signers
 from hakika.store.endpoints import (
     EndpointRow,
     change_endpoint,

@@ -16,8 +16,8 @@ import structlog
 
 from hakika.domain.errors import StoreUnavailable
 from hakika.engine.clock import Clock
-from hakika.engine.notices import Notices, Watch
-from hakika.engine.publication import STAGE, encode_event, encode_stage
+from hakika.engine.live.notices import Notices, Watch
+from hakika.engine.live.publication import STAGE, encode_event, encode_stage
 from hakika.engine.representation import mode_of
 from hakika.store.events import EventRow, EventSearch, Head, is_of, read_head, search_events
 from hakika.store.opening import Store

@@ -4,13 +4,13 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from hakika.domain.errors import InvalidRequest
-from hakika.engine import africastalking
-from hakika.engine.addresses import AddressRule
-from hakika.engine.apprise_calls import Calls, Crowded, check_host, list_parameters, notify, open_plugin
-from hakika.engine.apprise_urls import host_of, scrub
 from hakika.engine.aside import run_aside
-from hakika.engine.fates import Fate
-from hakika.engine.outbound import SENT_WITHIN_S, Refused, Resolve, Sender
+from hakika.engine.messages import africastalking
+from hakika.engine.messages.apprise_calls import Calls, Crowded, check_host, list_parameters, notify, open_plugin
+from hakika.engine.messages.apprise_urls import host_of, scrub
+from hakika.engine.messages.fates import Fate
+from hakika.engine.webhooks.addresses import AddressRule
+from hakika.engine.webhooks.outbound import SENT_WITHIN_S, Refused, Resolve, Sender
 
 SCHEMES = {
     "sms": (africastalking.SCHEME, "twilio", "vonage", "clickatell", "bulksms"),

@@ -13,7 +13,7 @@ from hakika.domain.events import EventType
 from hakika.domain.payment import DECLINED
 from hakika.domain.schedule import SAME_AMOUNT_APART_MS, SECOND_MS
 from hakika.engine.case import Case, Surroundings
-from hakika.engine.purchase import AskAgain, encode_checkout
+from hakika.engine.checkout.purchase import AskAgain, encode_checkout
 from hakika.store.checkouts import CheckoutRow, lock_checkouts, write_checkout
 from hakika.store.events import EventRow, EventStatements, publish
 from hakika.store.payments import PaymentRow

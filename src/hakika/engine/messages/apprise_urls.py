@@ -9,8 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from hakika.domain.errors import InvalidRequest
 from hakika.domain.events import EventType
-from hakika.engine.apprise_calls import list_parameters, open_plugin
 from hakika.engine.aside import run_aside
+from hakika.engine.messages.apprise_calls import list_parameters, open_plugin
 
 SERVICES: Final[Mapping[str, str]] = {
     "mailto": "e-mail, unencrypted: only within your own network",

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-from hakika.engine.addresses import AddressRule
 from hakika.engine.aside import run_aside
-from hakika.engine.outbound import Refused, Resolve
+from hakika.engine.webhooks.addresses import AddressRule
+from hakika.engine.webhooks.outbound import Refused, Resolve
 
 T = TypeVar("T")
 

@@ -16,9 +16,9 @@ import structlog
 from hakika.daraja.codes import ALL_CODES
 from hakika.domain.evidence import CallbackReceived, CallbackUnreadable
 from hakika.engine.case import Evidence, Recorded
-from hakika.engine.notices import Batch
-from hakika.engine.outcomes import Sent
+from hakika.engine.live.notices import Batch
 from hakika.engine.representation import iso
+from hakika.engine.webhooks.outcomes import Sent
 from hakika.store.events import EventRow
 from hakika.store.payments import PaymentRow
 

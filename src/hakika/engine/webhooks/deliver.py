@@ -14,17 +14,17 @@ import structlog
 
 from hakika.domain.errors import HakikaError, StoreUnavailable
 from hakika.domain.schedule import DELIVERY_LEASE_MS, SECOND_MS
-from hakika.engine.apprise_urls import is_apprise_url
 from hakika.engine.clock import Clock
-from hakika.engine.endpoints import Endpoints
 from hakika.engine.ids import Entropy
-from hakika.engine.lanes import Traffic
-from hakika.engine.notifier import Notifier
-from hakika.engine.outbound import Reply, Sender
-from hakika.engine.outcomes import GONE, Sent, Surroundings, record
-from hakika.engine.publication import encode_event
-from hakika.engine.story import tell_deliveries
-from hakika.engine.webhook import build_headers
+from hakika.engine.live.publication import encode_event
+from hakika.engine.messages.apprise_urls import is_apprise_url
+from hakika.engine.watching.story import tell_deliveries
+from hakika.engine.webhooks.endpoints import Endpoints
+from hakika.engine.webhooks.lanes import Traffic
+from hakika.engine.webhooks.notifier import Notifier
+from hakika.engine.webhooks.outbound import Reply, Sender
+from hakika.engine.webhooks.outcomes import GONE, Sent, Surroundings, record
+from hakika.engine.webhooks.webhook import build_headers
 from hakika.store.deliveries import DeliveryStatements, Owed, take_due, take_probe
 from hakika.store.endpoints import DueLane, EndpointRow, list_due_lanes, lock_endpoints, set_lane
 from hakika.store.events import EventRow, EventStatements

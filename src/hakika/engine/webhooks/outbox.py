@@ -9,11 +9,11 @@ import msgspec
 from hakika.domain.errors import InvalidRequest, NotFound
 from hakika.domain.events import PING, PROBES
 from hakika.domain.schedule import DELIVERY_LEASE_MS
-from hakika.engine.endpoints import Endpoints, show_endpoint
 from hakika.engine.ids import Entropy, make_id
-from hakika.engine.notices import Notices
+from hakika.engine.live.notices import Notices
 from hakika.engine.representation import iso
-from hakika.engine.samples import sample_payment
+from hakika.engine.webhooks.endpoints import Endpoints, show_endpoint
+from hakika.engine.webhooks.samples import sample_payment
 from hakika.store.deliveries import (
     AttemptRow,
     DeliveryFilter,

@@ -4,17 +4,17 @@ from collections.abc import Callable
 from functools import partial
 
 from hakika.engine.accounts import Accounts
-from hakika.engine.addresses import AddressRule
-from hakika.engine.carriers import Carriers
-from hakika.engine.channels import Channels
 from hakika.engine.clock import Clock
 from hakika.engine.ids import Entropy
-from hakika.engine.messages import Follower
-from hakika.engine.notices import Notices
-from hakika.engine.opt_outs import OptOuts
-from hakika.engine.outbound import Resolver, Sender
-from hakika.engine.postman import Postman
+from hakika.engine.live.notices import Notices
+from hakika.engine.messages.carriers import Carriers
+from hakika.engine.messages.channels import Channels
+from hakika.engine.messages.follower import Follower
+from hakika.engine.messages.opt_outs import OptOuts
+from hakika.engine.messages.postman import Postman
 from hakika.engine.vault import Vault
+from hakika.engine.webhooks.addresses import AddressRule
+from hakika.engine.webhooks.outbound import Resolver, Sender
 from hakika.store.messages import forget_messages
 from hakika.store.opening import Store
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import aiohttp
 from yarl import URL
 
-from hakika.engine.addresses import AddressRule
+from hakika.engine.webhooks.addresses import AddressRule
 
 SENT_WITHIN_S = 15.0
 ANSWER_KEPT_BYTES = 4096

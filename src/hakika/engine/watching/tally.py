@@ -1,7 +1,7 @@
 """What this process has done, counted: plain numbers, a batch at a time, after whoever waited was answered.
 
 `api.metrics` shows them to Prometheus. What must be true across nodes is no count of ours: it is read from the store
-(`engine.gauges`).
+(`engine.watching.gauges`).
 """
 
 from bisect import bisect_left
@@ -19,9 +19,9 @@ from hakika.domain.evidence import (
     QueryUnanswered,
 )
 from hakika.engine.case import Evidence, Recorded
-from hakika.engine.notices import Batch
-from hakika.engine.outcomes import Sent
+from hakika.engine.live.notices import Batch
 from hakika.engine.representation import mode_of
+from hakika.engine.webhooks.outcomes import Sent
 from hakika.store.payments import PaymentRow
 
 CERTAINTY_S = (1, 2, 5, 10, 15, 20, 30, 45, 60, 75, 90, 120, 180, 300, 600, 3_600, 86_400)

@@ -1,0 +1,1 @@
+"""Checkouts: one purchase, however many attempts it takes, with at most one alive."""

@@ -1,0 +1,1 @@
+"""What happened to a payment, in words: what it means for the money, and the cure."""

@@ -1,0 +1,1 @@
+"""Messages to payers: who is told what, in which words, by whom, at most once."""

@@ -1,0 +1,1 @@
+"""What the operator sees: the story in the log, counts, figures across nodes, probes."""
