@@ -35,11 +35,12 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(autouse=True)
-def own_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_logs() -> Iterator[None]:
     """Let no test's logs go where another test's went: to a file that is closed, say."""
-    monkeypatch.setattr(hakika.logs, "LOGGERS_KEPT", False)
     before = structlog.get_config()
-    yield
+    with pytest.MonkeyPatch.context() as patch:  # not the test's own: that one must end before the test's fixtures do
+        patch.setattr(hakika.logs, "LOGGERS_KEPT", False)
+        yield
     structlog.configure(**before)
 
 
