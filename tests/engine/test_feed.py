@@ -1,6 +1,7 @@
 """The feed: whoever follows gets every event once, in order; from this process at once, from others on being told."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -47,7 +48,10 @@ async def publish_some(till: Till, row: PaymentRow, count: int, kind: str = "pay
     """Publish that many events in one transaction."""
     around = till.ledger.surroundings()
     made = [make_event(row, kind, around) for _ in range(count)]
-    return await till.store.write(lambda tx: publish(tx, till.ledger.statements.events, made))
+    while True:
+        # On SQLite there is one writer; six processes at once, as here, wait for its lock, and may wait too long.
+        with contextlib.suppress(StoreUnavailable):
+            return await till.store.write(lambda tx: publish(tx, till.ledger.statements.events, made))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The commands as data: for docs/cli.md and the tests."""
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import typer.main
@@ -31,10 +32,10 @@ class Listed:
 
 
 def list_commands() -> list[Listed]:
-    """All commands, in the order of the help."""
+    """All commands, by name: the order of the help is that in which their modules happened to be imported."""
     found: list[Listed] = []
     _walk(typer.main.get_command(registered()), (), found)
-    return found
+    return sorted(found, key=attrgetter("name"))
 
 
 def _walk(command: Any, path: tuple[str, ...], found: list[Listed]) -> None:
