@@ -148,7 +148,7 @@ def _check_hakika(url: str, answered: int) -> None:
             "SELECT count(*) FROM evidence WHERE source = 'callback'",
             "SELECT count(*) FROM payments WHERE status = 'completed' AND receipt <> ''",
             "SELECT count(*) FROM events WHERE type = 'payment.completed'",
-            "SELECT count(*) FROM deliveries",
+            "SELECT count(*) FROM deliveries JOIN events ON number = event WHERE type = 'payment.completed'",
         ):
             found = connection.execute(text(counted)).scalar() or 0
             assert answered <= found <= answered + CONNECTIONS, f"{counted}: {found} of {answered}"
