@@ -6,7 +6,8 @@ bring a device in that was not seen before: a voucher or an entitlement's code; 
 
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, func, insert, select, true, update
+from sqlalchemy.sql import ColumnElement
 
 from hakika_hotspot.domain.access import Access, AccountingRecord, Happened, Nas, Reason, Session
 from hakika_hotspot.domain.mac import read_mac
@@ -86,14 +87,28 @@ def judge(tx: Transaction, entitlement: str, mac: str, nas: Nas, now_ms: int) ->
 
 def count_others(tx: Transaction, entitlement: str, mac: str, now_ms: int) -> int:
     """How many other devices are on the air by an entitlement, by what routers told."""
+    return _count_others(tx, entitlement, mac, now_ms, true())
+
+
+def _count_others(tx: Transaction, entitlement: str, mac: str, now_ms: int, which: ColumnElement[bool]) -> int:
     live = (
         (sessions.c.entitlement == entitlement)
         & (sessions.c.mac != mac)
         & sessions.c.stopped_at_ms.is_(None)
         & sessions.c.superseded.is_(False)
         & (sessions.c.updated_at_ms > now_ms - STALE_MS)
+        & which
     )
     return int(tx.execute(select(func.count(func.distinct(sessions.c.mac))).where(live)).scalar_one())
+
+
+def is_one_too_many(tx: Transaction, session: Session, now_ms: int) -> bool:
+    """Whether as many other devices as its package has were on the air by the same entitlement before it."""
+    turn = find_turn(read_turns(tx, session.entitlement_id), now_ms)
+    began = sessions.c.started_at_ms
+    earlier = (began < session.started_at_ms) | ((began == session.started_at_ms) & (sessions.c.mac < session.mac))
+    others = _count_others(tx, session.entitlement_id, session.mac, now_ms, earlier)
+    return turn is not None and others >= turn.grant.package.devices
 
 
 def record_accounting(tx: Transaction, record: AccountingRecord) -> None:

@@ -11,6 +11,7 @@ from hakika.client import AsyncHakika, HakikaError
 from hakika_hotspot.app import Hotspot, read_clock
 from hakika_hotspot.config import Settings, SettingsWrong, load_settings
 from hakika_hotspot.ids import new_token, show_code
+from hakika_hotspot.logs import configure_logs
 from hakika_hotspot.owner.figures import read_sales
 from hakika_hotspot.store import Store, open_store
 from hakika_hotspot.store.upgrades import NewerSchema
@@ -29,6 +30,7 @@ def main() -> None:
 @app.command()
 def serve(config: Config = None) -> None:
     """Run the portal, the owner's pages, and what routers ask."""
+    configure_logs()
     settings = _load(config)
     if not settings.packages:
         _fail("There is nothing to sell: write [[packages]] into the settings (docs/hotspot.md).")

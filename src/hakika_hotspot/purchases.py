@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import Row, insert, select, update
 
 from hakika.client import AsyncHakika, HakikaError, NoAnswer, Payment, ReferenceInUse
+from hakika.client.codes import IdempotencyKeyInFlight
 from hakika_hotspot.domain.package import Package, write_package
 from hakika_hotspot.entitlements import Place
 from hakika_hotspot.ids import hash_secret, new_id, new_token
@@ -49,13 +50,11 @@ def begin_purchase(tx: Transaction, wish: Wish, now_ms: int) -> tuple[Row[Any], 
     something else: then somebody went back in the browser, and asks anew.
     """
     lock_name(tx, f"wish:{wish.token}")
-    token = wish.token if len(wish.token) >= SHORTEST_TOKEN else new_token()
-    known = find_purchase(tx, token)
+    known = find_begun(tx, wish)
     if known is not None:
-        same = (known.package_id, known.phone, known.mac) == (wish.package.id, wish.phone, wish.place.mac)
-        if same and known.status in {ASKING, PENDING, COMPLETED}:
-            return known, token, False
-        token = new_token()
+        return known, wish.token, False
+    fresh = len(wish.token) >= SHORTEST_TOKEN and find_purchase(tx, wish.token) is None
+    token = wish.token if fresh else new_token()
     tx.execute(
         insert(purchases).values(
             id=new_id("wifi"),
@@ -79,6 +78,15 @@ def begin_purchase(tx: Transaction, wish: Wish, now_ms: int) -> tuple[Row[Any], 
     return tx.execute(select(purchases).where(purchases.c.token == hash_secret(token))).one(), token, True
 
 
+def find_begun(tx: Transaction, wish: Wish) -> Row[Any] | None:
+    """Find the purchase that the same form began, if it has not ended without money."""
+    known = find_purchase(tx, wish.token) if len(wish.token) >= SHORTEST_TOKEN else None
+    if known is None or known.status not in {ASKING, PENDING, COMPLETED}:
+        return None
+    same = (known.package_id, known.phone, known.mac) == (wish.package.id, wish.phone, wish.place.mac)
+    return known if same else None
+
+
 def find_purchase(tx: Transaction, token: str) -> Row[Any] | None:
     """Find one by the token of its page."""
     return tx.execute(select(purchases).where(purchases.c.token == hash_secret(token))).first()
@@ -97,8 +105,12 @@ class Asking:
     def __init__(self, client: AsyncHakika, store: Store) -> None:
         self._client, self._store = client, store
 
-    async def ask(self, row: Row[Any]) -> None:
-        """Ask for one. Where no answer comes it stays as it is, and is asked for again under the same key."""
+    async def ask(self, row: Row[Any], *, again: bool = False) -> None:
+        """Ask for one. Where no answer comes it stays as it is, and is asked for again under the same key.
+
+        A refusal of a call that may have been carried out before (`again`, or by the client itself) refuses that call
+        alone: only what the server says after it has looked for the key tells that no phone was asked.
+        """
         try:
             payment = await self._client.payments.create(
                 amount=row.price,
@@ -117,7 +129,9 @@ class Asking:
             log.warning("hakika_gave_no_answer", purchase=row.id, why=error.detail)
             return
         except HakikaError as error:
-            if error.http_status >= SERVERS_FAULT or error.http_status == TOO_MANY:
+            doubtful = (again or error.repeated) and error.code not in AS_THEY_ARE
+            is_early = error.http_status == TOO_MANY or isinstance(error, IdempotencyKeyInFlight)
+            if error.http_status >= SERVERS_FAULT or is_early or doubtful:
                 log.warning("hakika_cannot_yet", purchase=row.id, why=error.detail)
                 return
             log.warning("hakika_refused", purchase=row.id, code=error.code)
@@ -130,7 +144,7 @@ class Asking:
         """Ask for those whose answer never came; give up those that are too old to ring a phone for. → how many."""
         waiting = await self._store.write(lambda tx: _find_unasked(tx, now_ms))
         for row in waiting:
-            await self.ask(row)
+            await self.ask(row, again=True)
         return len(waiting)
 
 

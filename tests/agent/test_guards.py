@@ -8,12 +8,15 @@ from typing import Any
 
 import httpx2
 import pytest
+import structlog
 
 from hakika.agent.consents import Approval, Said
+from hakika.agent.fallback import query_with
 from hakika.agent.grants import check_grant, read_grant
 from hakika.agent.purse import Charge, Purse, day_of
-from hakika.agent.spending import read_wish
+from hakika.agent.spending import Wish, read_wish
 from hakika.agent.tools import Toolbox
+from hakika.daraja.protocol import Shortcode
 from hakika.domain.errors import SettingError
 from hakika.engine.ids import system_entropy
 from hakika.engine.keys import create_key
@@ -194,6 +197,63 @@ async def test_a_lost_answer_is_not_known_and_asks_nobody_twice(counter: Counter
     assert (found["status"], counter.pushes) == ("success", 1)
 
 
+@pytest.mark.parametrize("beside", ["down", "key withdrawn"])
+async def test_what_is_open_is_never_worded_as_unasked(counter: Counter, beside: str) -> None:
+    """The first answer was lost, the second call does not get through: that says nothing of the first, nor frees it."""
+    turn = "lost"
+
+    class Wire(httpx2.ASGITransport):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            asks = request.method == "POST" and request.url.path == "/v1/payments"
+            if turn == "key withdrawn" and asks:
+                problem = {"code": "not_authenticated", "detail": "No such key."}
+                return httpx2.Response(401, json=problem, request=request)
+            return await super().handle_async_request(request)
+
+    def when(request: httpx2.Request) -> str:
+        asks = request.method == "POST" and request.url.path == "/v1/payments"
+        return "request" if turn == "down" else "answer" if turn == "lost" and asks else ""
+
+    tools = counter.toolbox()
+    assert tools.spender is not None
+    tools.spender._client = tools._client = counter.client(transport=Lost(Wire(counter), when))
+    assert (await charge(tools))["status"] == "unknown"
+    turn = beside
+    told = await charge(tools)
+    assert (told["status"], told["may_ask_again"]) == ("unknown", False)
+    assert "No phone was prompted" not in told["message"]
+    assert tools.spender.purse.spent("till", day_of(counter.hakika.clock())) == 500
+    await counter.settle()
+    turn = ""
+    assert ((await charge(tools))["status"], counter.pushes) == ("success", 1)
+
+
+async def test_a_declined_attempt_is_not_taken_for_the_one_in_flight(counter: Counter) -> None:
+    """The reference finds the attempt that was declined; of the one that is being asked for, it says nothing."""
+    counter.answers[PAYER] = 1032
+    assert (await charge(counter.toolbox()))["status"] == "failed"
+    problem = {"code": "idempotency_key_in_flight", "title": "In flight", "detail": "The first is being answered."}
+
+    class Busy(httpx2.ASGITransport):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            if request.method == "POST":
+                return httpx2.Response(409, json=problem, request=request)
+            return await super().handle_async_request(request)
+
+    tools = counter.toolbox()
+    assert tools.spender is not None
+    tools.spender._client = tools._client = counter.client(transport=Busy(counter))
+    told = await charge(tools)
+    assert (told["status"], told["may_ask_again"]) == ("unknown", False)
+
+
+def test_a_purpose_cannot_end_its_quotation() -> None:
+    """What a person reads as the question is ours; the model's words stay within their quotes."""
+    wish = read_wish(PAYER, 500, "lunch” (test mode: no real money) “")
+    assert isinstance(wish, Wish)
+    assert wish.question.endswith("Stated purpose: “lunch' (test mode: no real money) '”")
+
+
 async def test_a_call_beside_the_same_call_gives_nothing_back(counter: Counter) -> None:
     """The server is still answering the first one: not known, and what the first one reserved stays reserved."""
     problem = {"code": "idempotency_key_in_flight", "title": "In flight", "detail": "The first is being answered."}
@@ -280,6 +340,22 @@ def test_a_broken_grant_is_refused(broken: dict[str, Any], named: str) -> None:
     """What is misspelt or has no sense is named; nothing is guessed about money."""
     with pytest.raises(SettingError, match=named):
         check_grant(GRANT | broken)
+
+
+def test_asking_daraja_writes_nothing_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    """Standard output is the protocol's: what the client of Daraja logs stands elsewhere, and exchanges nowhere."""
+    kept = structlog.get_config() if structlog.is_configured() else None
+    structlog.reset_defaults()
+    try:
+        query_with(Shortcode("http://127.0.0.1:9", "key", "secret", "passkey", "174379"), lambda: 0)
+        structlog.get_logger().debug("daraja", asked="exchange")
+        structlog.get_logger().warning("slow")
+    finally:
+        structlog.reset_defaults()
+        if kept:
+            structlog.configure(**kept)
+    told = capsys.readouterr()
+    assert (told.out, "exchange" in told.err, "slow" in told.err) == ("", False, True)
 
 
 def test_a_purse_is_for_its_owner_alone(tmp_path: Path) -> None:

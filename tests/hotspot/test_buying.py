@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import func, select
 
 from hakika.client import Event
-from hakika_hotspot.domain.access import Happened, Reason
-from hakika_hotspot.entitlements import read_turns, revoke
+from hakika_hotspot.domain.access import AccountingRecord, Happened, Reason
+from hakika_hotspot.entitlements import Place, bind_device, read_turns, revoke
+from hakika_hotspot.network.hearing import hear_list
 from hakika_hotspot.receiver import hear
 from hakika_hotspot.store import Transaction
 from hakika_hotspot.store.tables import entitlements, grants, network_tasks
-from tests.hotspot.hut import MAC, OTHER_MAC, OTHER_NAS, Hut
+from tests.hotspot.hut import MAC, NAS, OTHER_MAC, OTHER_NAS, Hut
 
 pytestmark = pytest.mark.anyio
 HOUR_MS = 3_600_000
@@ -195,6 +196,28 @@ async def test_so_many_devices_and_no_more(hut: Hut) -> None:
     await hut.tell(Happened.STOP, "s0", MAC)
     await hut.tell(Happened.INTERIM, "s0", MAC)
     assert (await hut.ask(macs[2], code)).allowed
+
+
+async def test_of_two_let_in_at_one_moment_one_stays(light_hut: Hut) -> None:
+    """A router without accounting lets two devices in before the books show either: the later one is closed, once."""
+    hut = light_hut
+    row = await hut.buy("hour")
+    place = Place(OTHER_MAC, router=NAS.router)
+    await hut.store.write(lambda tx: bind_device(tx, str(row.entitlement), place, hut.clock()))
+
+    def told(mac: str, seconds: int) -> AccountingRecord:
+        return AccountingRecord(Happened.INTERIM, NAS, hut.clock(), mac=mac, seconds=seconds)
+
+    async def list_owed(*records: AccountingRecord) -> list[str]:
+        await hut.store.write(lambda tx: hear_list(tx, NAS, records, hut.clock()))
+        owed = select(network_tasks.c.mac).where(
+            network_tasks.c.kind == "close", network_tasks.c.due_at_ms.is_not(None)
+        )
+        return list(await hut.store.read(lambda tx: tx.execute(owed).scalars().all()))
+
+    assert await list_owed(told(MAC, 60)) == []
+    assert await list_owed(told(OTHER_MAC, 1)) == [], "who left makes room in the same list"
+    assert await list_owed(told(OTHER_MAC, 1), told(MAC, 0)) == [MAC]
 
 
 async def test_sites_and_routers(hut: Hut) -> None:

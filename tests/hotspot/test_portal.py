@@ -4,9 +4,11 @@ import re
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from hakika_hotspot.domain.access import Happened
 from hakika_hotspot.portal.words import WORDS
+from hakika_hotspot.store.tables import purchases
 from tests.hotspot.hut import MAC, OTHER_MAC, PHONE, Hut
 
 pytestmark = pytest.mark.anyio
@@ -131,6 +133,21 @@ async def test_nobody_rings_strangers_all_day(light_hut: Hut) -> None:
     await hut.settle()
 
 
+async def test_an_old_form_rings_no_more_phones_than_a_new_one(light_hut: Hut) -> None:
+    """The token of a purchase, sent again for other phones, gets nobody past the limits; the same form still shows."""
+    hut = light_hut
+    async with hut.visit() as browser:
+        home = await browser.get("/", params=JOINED)
+        first = form(home.text)
+        answers = [await browser.post("/buy", data=first | {"phone": f"07220000{number:02}"}) for number in range(8)]
+        answer = answers[-1]
+        assert (answer.status_code, "15 minutes" in answer.text) == (422, True)
+        answer = await browser.post("/buy", data=first | {"phone": "0722000000"})
+        assert answer.status_code == 200, "a double click is no new prompt"
+    await hut.settle()
+    assert await hut.store.read(lambda tx: len(tx.execute(select(purchases)).all())) == 6
+
+
 async def test_a_redirect_cannot_send_logins_elsewhere(light_hut: Hut) -> None:
     """A login address in the redirect is believed only where it is private; the settings' own always wins."""
     async with light_hut.visit() as browser:
@@ -165,6 +182,16 @@ async def test_the_captive_portal_api(hut: Hut) -> None:
             500_000_000,
         )
         assert (await stranger.get("/captive-portal/api")).status_code == 404
+
+
+async def test_nothing_is_said_to_be_asked_that_may_not_be(light_hut: Hut) -> None:
+    """While M-Pesa has not taken the prompt, the page says that it is being asked for, and not that it was."""
+    hut = light_hut
+    async with hut.visit() as browser:
+        home = await browser.get("/", params=JOINED)
+        waiting = await browser.post("/buy", data=form(home.text))
+    assert ("We are asking" in waiting.text, "We have asked" in waiting.text) == (True, False)
+    await hut.settle()
 
 
 async def test_both_languages_say_everything() -> None:

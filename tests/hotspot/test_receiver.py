@@ -8,7 +8,8 @@ from itertools import count
 import pytest
 from sqlalchemy import update
 
-from hakika.client import Event
+from hakika.client import Event, HakikaError
+from hakika.client.codes import IdempotencyKeyInFlight, NotAuthenticated, PayerBusy
 from hakika_hotspot.kept import keep, read_kept
 from hakika_hotspot.purchases import ASKING
 from hakika_hotspot.receiver import CURSOR
@@ -70,6 +71,33 @@ async def test_a_crash_between_intent_and_asking_rings_once(light_hut: Hut) -> N
     again = await hut.purchase(row)
     assert (again.payment, again.status) == (row.payment, "pending")
     assert len(hut.hakika.daraja.pushes) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "again", "status"),
+    [
+        (NotAuthenticated("No such key.", http_status=401), False, "failed"),
+        (NotAuthenticated("No such key.", http_status=401), True, "asking"),
+        (NotAuthenticated("No such key.", http_status=401, repeated=True), False, "asking"),
+        (IdempotencyKeyInFlight("It is being answered.", http_status=409), False, "asking"),
+        (PayerBusy("A prompt is open.", http_status=409), True, "failed"),
+    ],
+)
+async def test_not_paid_is_said_only_where_nobody_was_asked(
+    light_hut: Hut, monkeypatch: pytest.MonkeyPatch, error: HakikaError, again: bool, status: str
+) -> None:
+    """A refusal after a call whose answer was lost says nothing of that call: the phone may be ringing."""
+    hut = light_hut
+    row = await hut.begin()
+    forget = update(purchases).where(purchases.c.id == row.id).values(payment=None, status=ASKING)
+    await hut.store.write(lambda tx: tx.execute(forget).rowcount)
+
+    async def refuse(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(hut.hotspot.client.payments, "create", refuse)
+    await hut.hotspot.asking.ask(await hut.purchase(row), again=again)
+    assert (await hut.purchase(row)).status == status
 
 
 async def test_nobody_is_rung_long_after(light_hut: Hut) -> None:

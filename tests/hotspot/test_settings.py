@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import update
 from typer.testing import CliRunner
 
@@ -17,6 +18,8 @@ from hakika_hotspot.config import (
     load_settings,
 )
 from hakika_hotspot.kept import read_kept
+from hakika_hotspot.logs import configure_logs
+from hakika_hotspot.network.routeros_connection import Door
 from hakika_hotspot.store import open_store
 from hakika_hotspot.store.tables import kept
 from hakika_hotspot.store.upgrades import NewerSchema, upgrade
@@ -107,6 +110,27 @@ def test_the_command_makes_vouchers_and_sums_up(file: Path) -> None:
     assert check.exit_code == 1
     assert "router gate: radius at 10.5.0.1" in check.output
     assert "API key" in check.output
+
+
+def test_a_failure_is_logged_without_the_secrets_around_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """A log line with a failure names it and where it was, and shows no variable: a router's password is in some."""
+    kept = structlog.get_config()
+
+    def fail() -> None:
+        door = Door("10.5.0.1", 8728, "api", "the-routers-password")
+        raise RuntimeError(f"{door.host} failed")
+
+    try:
+        configure_logs()
+        try:
+            fail()
+        except RuntimeError:
+            structlog.get_logger().exception("work_failed")
+    finally:
+        structlog.configure(**kept)
+    told = capsys.readouterr()
+    assert ("10.5.0.1 failed" in told.err, told.out) == (True, "")
+    assert "the-routers-password" not in told.err
 
 
 def test_the_schema_has_a_version(database_url: str) -> None:

@@ -1,8 +1,11 @@
 """Every dependency has a reason and a lock: pyproject.toml, the lock files and docs/dependencies.md agree."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from itertools import chain
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +57,16 @@ def test_a_lock_covers_what_is_asked_for(lock: str, requirements: list[str]) -> 
     """Each direct dependency is in the lock, and every package there has hashes; else run `make lock`."""
     assert names(requirements) - locked(lock).keys() == set()
     assert unhashed(lock) == []
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_uv_takes_a_lock(lock: str) -> None:
+    """Uv installs each lock with hashes as `make` has it do, so nobody waits for the slower pip, after an error."""
+    uv = [str(Path(sys.prefix) / "bin/uv"), "pip", "install", "--dry-run", "--offline", "--no-deps", "--require-hashes"]
+    ran = subprocess.run(
+        [*uv, "--python", sys.executable, "--requirement", lock], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert "error: In `--require-hashes` mode" not in ran.stderr
 
 
 def test_development_runs_what_is_shipped() -> None:

@@ -4,7 +4,11 @@ What it says is told as what it is: a success is proof, a decline from one query
 everything else says nothing.
 """
 
+import logging
+import sys
 from collections.abc import Awaitable, Callable
+
+import structlog
 
 from hakika.agent import wording
 from hakika.agent.purse import Charge
@@ -46,12 +50,27 @@ class _Pocket:
 def query_with(shortcode: Shortcode, clock: Callable[[], int]) -> Query:
     """→ a way to ask Daraja with those credentials."""
     pocket = _Pocket()
+    if not structlog.is_configured():
+        _quiet_logs()
 
     async def query(checkout_request_id: str) -> QueryOutcome:
         async with open_client(clock, pocket) as client:
             return await client.query("agent", shortcode, checkout_request_id, last_word=False)
 
     return query
+
+
+def _quiet_logs() -> None:
+    """Log warnings to standard error: unset, each exchange with Daraja would stand in an MCP client's stream."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 async def tell_without_server(query: Query | None, checkout_request_id: str, charge: Charge | None) -> Answer:

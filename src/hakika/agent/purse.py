@@ -128,6 +128,12 @@ class Purse:
             tx.execute(f"insert {_VALUES}", charge)
         return None
 
+    def holders(self, charge: Charge) -> int:
+        """How many calls have asked for an attempt and not given it back."""
+        with self._change() as tx:
+            row = tx.execute(f"select holders from charges where {_SAME}", charge[:3]).fetchone()  # noqa: S608
+        return int(row[0]) if row else 0
+
     def keep(self, charge: Charge) -> None:
         """Write down which payment an attempt became."""
         with self._change() as tx:

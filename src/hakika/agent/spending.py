@@ -18,12 +18,25 @@ from hakika.agent.grants import Grant
 from hakika.agent.purse import Charge, Purse, begin_of_day, day_of, digest
 from hakika.agent.wording import DECLINED, Answer, clean, refuse, spell_amount, spell_phone
 from hakika.client import AsyncHakika, HakikaError, NeverSent, NotHakika, Payment
-from hakika.client.codes import CallerError, IdempotencyKeyInFlight, IdempotencyKeyReused, ReferenceInUse
+from hakika.client.codes import (
+    CallerError,
+    IdempotencyKeyInFlight,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    PayerBusy,
+    ReferenceInUse,
+    RepeatedTooSoon,
+)
 from hakika.domain.errors import HakikaError as DomainError
 from hakika.domain.phone import read_phone
 
 PURPOSE_LENGTH = 100
 PAGE = 100
+# Refused after the server has looked for the attempt's key: surely no payment has it. Others come before that look.
+REFUSED_FOR_SURE = (PayerBusy, RepeatedTooSoon, InvalidRequest)
+
+
+_QUOTES = str.maketrans(dict.fromkeys('“”„‟«»"', "'"))
 
 
 @dataclass(frozen=True)
@@ -42,7 +55,8 @@ class Wish:
     @property
     def question(self) -> str:
         """What a person is asked. Who is charged stands first; the model's own words last, and quoted."""
-        return f"Charge {spell_phone(self.phone)} {spell_amount(self.amount)}. Stated purpose: “{self.purpose}”"
+        quoted = self.purpose.translate(_QUOTES)  # else it could end the quotation, and go on in our voice
+        return f"Charge {spell_phone(self.phone)} {spell_amount(self.amount)}. Stated purpose: “{quoted}”"
 
 
 @dataclass(frozen=True)
@@ -127,12 +141,19 @@ class Spender:
                 return Asked(answer=refusal)
             if refusal := await self._reserve(wish, charge, approve):
                 return Asked(answer=refusal)
-        except (NeverSent, NotHakika) as error:
-            return Asked(answer=refuse("server_down", f"Hakika's server cannot be reached: {error.detail}", again=True))
         except HakikaError as error:
-            detail = clean(error.detail, 300)
-            return Asked(answer=refuse(error.code, f"Hakika's server did not take it: {detail}", again=True))
+            return Asked(answer=self._tell_unasked(wish, error))
         return await self._send(wish, charge)
+
+    def _tell_unasked(self, wish: Wish, error: HakikaError) -> Answer:
+        """This call asked nobody. Of an earlier one of the same intent, that says nothing."""
+        detail = clean(error.detail, 300)
+        if self.purse.latest(self.grant.name, wish.intent):
+            who = f"{spell_phone(wish.phone)} was asked for {spell_amount(wish.amount)} before, or may have been"
+            return wording.admit_ignorance(f"{who}, and what became of it cannot be read now: {detail}")
+        if isinstance(error, NeverSent | NotHakika):
+            return refuse("server_down", f"Hakika's server cannot be reached: {detail}", again=True)
+        return refuse(error.code, f"Hakika's server did not take it: {detail}", again=True)
 
     async def _find_charge(self, wish: Wish) -> Charge | Payment:
         """→ the earlier payment of the same intent, while it may have charged somebody; else the attempt to make."""
@@ -185,6 +206,7 @@ class Spender:
 
     async def _send(self, wish: Wish, charge: Charge) -> Asked:
         """Ask the server. What is reserved is given back only where surely nothing was asked."""
+        before = self.purse.holders(charge) > 1  # another call of this attempt, whose answer was lost or is awaited
         try:
             payment = await self._client.payments.create(
                 amount=charge.amount,
@@ -197,15 +219,20 @@ class Spender:
         except (ReferenceInUse, IdempotencyKeyReused, IdempotencyKeyInFlight) as error:
             return await self._find_holder(charge, error)
         except (CallerError, NeverSent) as error:
+            if (before or error.repeated) and not isinstance(error, REFUSED_FOR_SURE):
+                return Asked(answer=self._admit(charge))
             self.purse.release(charge)
             beside = {"retry_after_seconds": error.retry_after} if error.retry_after else {}
             code = "server_down" if isinstance(error, NeverSent) else error.code
             return Asked(answer=refuse(code, f"{clean(error.detail, 300)}", again=True, **beside))
         except HakikaError:
-            who = f"{spell_phone(charge.phone)} may have been asked for {spell_amount(charge.amount)}, or not"
-            return Asked(answer=wording.admit_ignorance(f"{who}: no answer came from Hakika's server."))
+            return Asked(answer=self._admit(charge))
         self.purse.keep(charge._replace(payment=payment.id))
         return Asked(payment)
+
+    def _admit(self, charge: Charge) -> Answer:
+        who = f"{spell_phone(charge.phone)} may have been asked for {spell_amount(charge.amount)}, or not"
+        return wording.admit_ignorance(f"{who}: no answer came from Hakika's server.")
 
     async def _find_holder(self, charge: Charge, error: HakikaError) -> Asked:
         """The payment under our reference: made by another call of the same, or one that this machine has forgotten."""
@@ -213,7 +240,7 @@ class Spender:
             found = (await self._client.payments.list(reference=charge.reference, limit=1)).data
         except HakikaError:
             found = []
-        ours = [payment for payment in found if (payment.phone, payment.amount) == (charge.phone, charge.amount)]
+        ours = [payment for payment in found if _is_holder(payment, charge)]
         if not ours:
             return Asked(answer=wording.admit_ignorance(clean(error.detail, 300)))
         self.purse.keep(charge._replace(payment=ours[0].id))
@@ -251,3 +278,11 @@ class Spender:
                 payment.checkout_request_id or "",
             )
         )
+
+
+def _is_holder(payment: Payment, charge: Charge) -> bool:
+    """Whether it is this attempt; of an earlier one under the same reference, only what was not declined holds it."""
+    if (payment.phone, payment.amount) != (charge.phone, charge.amount):
+        return False
+    declined = payment.status in DECLINED and not payment.flags
+    return not declined or payment.metadata.get("agent_attempt") == charge.attempt

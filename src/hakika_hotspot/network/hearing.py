@@ -1,7 +1,8 @@
 """What routers tell, written down, and what follows from it.
 
 One thing follows: a session that goes on although what it goes by is over is closed. Its router may have been out of
-reach when it should have been told, or may count time by a clock of its own.
+reach when it should have been told, or may count time by a clock of its own. So is one that came in beside as many
+devices as were bought: of two that were let in at one moment, the books showed neither to the other.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from dataclasses import replace
 from sqlalchemy import select
 
 from hakika_hotspot import tasks
-from hakika_hotspot.accounts import record_accounting
+from hakika_hotspot.accounts import is_one_too_many, record_accounting
 from hakika_hotspot.domain.access import AccountingRecord, Happened, Nas
 from hakika_hotspot.entitlements import is_open
 from hakika_hotspot.sessions import find_session, read_session
@@ -28,7 +29,9 @@ def hear(tx: Transaction, record: AccountingRecord) -> None:
     if record.happened not in {Happened.START, Happened.INTERIM}:
         return
     session = find_session(tx, record.nas.router, record.session_id)
-    if session and session.entitlement_id and not is_open(tx, session.entitlement_id, record.at_ms):
+    if session is None or not session.entitlement_id:
+        return
+    if not is_open(tx, session.entitlement_id, record.at_ms) or is_one_too_many(tx, session, record.at_ms):
         tasks.owe_close(tx, session, record.at_ms)
 
 
@@ -39,16 +42,19 @@ def hear_list(tx: Transaction, nas: Nas, told: Sequence[AccountingRecord], now_m
     """
     live = (sessions.c.router == nas.router) & sessions.c.stopped_at_ms.is_(None)
     known = {row.mac: read_session(row) for row in tx.execute(select(sessions).where(live)).all()}
+    heard = []
     for record in told:
         began_ms = record.at_ms - record.seconds * 1000
         before = known.get(record.mac)
         if before and abs(before.started_at_ms - began_ms) <= SAME_START_MS:
             del known[record.mac]
-            hear(tx, replace(record, session_id=before.session_id))
+            heard.append(replace(record, session_id=before.session_id))
         else:
-            hear(tx, replace(record, session_id=f"{record.mac}@{began_ms // 1000}"))
-    for gone in known.values():
+            heard.append(replace(record, session_id=f"{record.mac}@{began_ms // 1000}"))
+    for gone in known.values():  # first: who left makes room
         _end(tx, nas, gone.session_id, gone.mac, now_ms)
+    for record in heard:
+        hear(tx, record)
 
 
 def _end(tx: Transaction, nas: Nas, session_id: str, mac: str, now_ms: int) -> None:

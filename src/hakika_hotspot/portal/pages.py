@@ -29,7 +29,17 @@ from hakika_hotspot.ids import hash_secret, new_token, show_code
 from hakika_hotspot.portal.rendering import find_target, render, see_other
 from hakika_hotspot.portal.visit import Visit, read_visit
 from hakika_hotspot.portal.words import say, say_time
-from hakika_hotspot.purchases import ASKING, COMPLETED, PENDING, UNASKED, Asking, Wish, begin_purchase, find_purchase
+from hakika_hotspot.purchases import (
+    ASKING,
+    COMPLETED,
+    PENDING,
+    UNASKED,
+    Asking,
+    Wish,
+    begin_purchase,
+    find_begun,
+    find_purchase,
+)
 from hakika_hotspot.redeeming import Redeemer, Refused, redeem
 from hakika_hotspot.store import Store, Transaction
 from hakika_hotspot.tries import are_too_many, count_wrong
@@ -248,8 +258,7 @@ class Portal:
         now_ms = self._clock()
         rings = [f"rings:{visit.place.browser}", f"phone:{wish.phone}", f"site:{visit.caller}"]
         rings += [f"rings:{visit.mac}"] if visit.mac else []
-        known = find_purchase(tx, wish.token)
-        if known is None and are_too_many(tx, rings, now_ms):
+        if find_begun(tx, wish) is None and are_too_many(tx, rings, now_ms):
             return None
         begun = begin_purchase(tx, wish, now_ms)
         if begun[2]:

@@ -19,8 +19,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "connect": ("Connect", "Unganisha"),
     "check_phone": ("Check your phone", "Angalia simu yako"),
     "enter_pin": (
-        "We have asked {phone} for KES {price}. Enter your M-Pesa PIN there. This page goes on by itself.",
-        "Tumeomba KES {price} kutoka {phone}. Weka PIN yako ya M-Pesa. Ukurasa huu utaendelea wenyewe.",
+        "We are asking {phone} for KES {price}. Enter your M-Pesa PIN there. This page goes on by itself.",
+        "Tunaomba KES {price} kutoka {phone}. Weka PIN yako ya M-Pesa. Ukurasa huu utaendelea wenyewe.",
     ),
     "still_asking": (
         "We are still asking M-Pesa. If you have paid, you need not pay again: your time is kept for you.",

@@ -18,7 +18,7 @@ async def look(ground: Ground) -> list[Finding]:
     until_ms = now_ms - SETTLED_MS
     days = await look_in(ground, lambda tx: count_called_back(tx, now_ms - DAY_MS, until_ms))
     if not days:
-        raise Unseen("Nobody was prompted within a day.")
+        raise Unseen("Nobody was prompted within a day; the last two minutes do not count yet.")
     hours = {
         one.account: one for one in await look_in(ground, lambda tx: count_called_back(tx, now_ms - HOUR_MS, until_ms))
     }
