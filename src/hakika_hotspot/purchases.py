@@ -92,13 +92,6 @@ def find_purchase(tx: Transaction, token: str) -> Row[Any] | None:
     return tx.execute(select(purchases).where(purchases.c.token == hash_secret(token))).first()
 
 
-def latest_of(tx: Transaction, browser: str, since_ms: int) -> Row[Any] | None:
-    """Find a browser's latest purchase."""
-    which = (purchases.c.browser == browser) & (purchases.c.created_at_ms > since_ms)
-    newest = select(purchases).where(which).order_by(purchases.c.created_at_ms.desc()).limit(1)
-    return tx.execute(newest).first() if browser else None
-
-
 class Asking:
     """Asks Hakika for the price of what was begun."""
 

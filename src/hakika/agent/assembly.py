@@ -12,7 +12,7 @@ from hakika.agent.spending import Spender
 from hakika.agent.tools import Toolbox, now_ms
 from hakika.client import AsyncHakika
 from hakika.config import Settings, parse_settings
-from hakika.daraja.protocol import Shortcode
+from hakika.doctor.daraja import own_shortcode
 
 FILE = "agent.db"
 CODE_DIGITS = 6
@@ -55,12 +55,4 @@ def query_of(settings: Settings, clock: Callable[[], int] = now_ms) -> Query | N
     """→ how Daraja is asked with the settings' own credentials; None without them."""
     if not (settings.consumer_key and settings.consumer_secret and settings.shortcode and settings.passkey):
         return None
-    own = Shortcode(
-        base_url=settings.daraja_url,
-        consumer_key=settings.consumer_key,
-        consumer_secret=settings.consumer_secret,
-        passkey=settings.passkey,
-        shortcode=settings.shortcode,
-        till=settings.till,
-    )
-    return query_with(own, clock)
+    return query_with(own_shortcode(settings), clock)

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-import msgspec
 from fastapi import APIRouter, Request, Response, Security
 
 from hakika.api.access import Caller, bearer
 from hakika.api.account_shapes import AccountChange, AccountList, AccountShape, NewAccountShape
+from hakika.api.answers import as_json
 from hakika.api.payments import EVERYWHERE, ApiKey
 from hakika.api.problems import document
 from hakika.api.shapes import AccountName
@@ -25,7 +25,7 @@ async def list_accounts(request: Request, caller: ApiKey) -> Response:
     """List all accounts."""
     accounts, ledger = _parts(request)
     found = await ledger.store.read(accounts.load)
-    return _json({"object": "list", "data": [_show(account, ledger) for account in found if _opens(caller, account)]})
+    return as_json({"object": "list", "data": [_show(account, ledger) for account in found if _opens(caller, account)]})
 
 
 @router.post("", status_code=201, responses={201: {"model": AccountShape}, **document(*EVERYWHERE, AccountExists)})
@@ -37,7 +37,7 @@ async def add_account(body: NewAccountShape, request: Request, caller: ApiKey) -
 
     account = await ledger.store.write(lambda tx: accounts.add(tx, new))
     await _reload(accounts, ledger)
-    return _json(_show(account, ledger), 201)
+    return as_json(_show(account, ledger), 201)
 
 
 @router.put("/{account_id}", responses={200: {"model": AccountShape}, **document(*EVERYWHERE, NotFound, AccountExists)})
@@ -72,7 +72,7 @@ async def _change(
 
     account = await ledger.store.write(change_own)
     await _reload(accounts, ledger)
-    return _json(_show(account, ledger))
+    return as_json(_show(account, ledger))
 
 
 def read_change(body: AccountChange) -> dict[str, object]:
@@ -133,7 +133,3 @@ def _show(account: Account, ledger: Ledger) -> dict[str, object]:
 
 def _parts(request: Request) -> tuple[Accounts, Ledger]:
     return request.app.state.accounts, request.app.state.ledger
-
-
-def _json(shown: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(shown), status, media_type="application/json")

@@ -3,7 +3,6 @@
 import re
 from typing import Annotated, Literal
 
-import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response, Security
 
 from hakika.api.access import bearer, read_mode
@@ -17,6 +16,7 @@ from hakika.api.alert_shapes import (
     RuleName,
     RuleShape,
 )
+from hakika.api.answers import as_json
 from hakika.api.payments import EVERYWHERE, ApiKey
 from hakika.api.problems import document
 from hakika.domain.errors import InvalidRequest, NotFound
@@ -53,7 +53,7 @@ async def show_alerts(
         "has_more": more,
         "next_cursor": f"{page[-1].opened_at_ms}-{page[-1].id}" if more else None,
     }
-    return _json(shown)
+    return as_json(shown)
 
 
 @router.get("/alerts/{alert_id}", responses={200: {"model": AlertShape}, **document(*EVERYWHERE, NotFound)})
@@ -67,7 +67,7 @@ async def read_alert(
     row = await _store(request).read(lambda tx: find_alert(tx, alert_id)) if known else None
     if row is None or caller.mode not in {"", row.mode}:
         raise NotFound("There is no such alert: an id is `alr_` and 26 characters.")
-    return _json(show_alert(row))
+    return as_json(show_alert(row))
 
 
 @router.get("/alert-rules", responses={200: {"model": RuleList}, **document(*EVERYWHERE)})
@@ -75,7 +75,7 @@ async def show_rules(request: Request, caller: ApiKey, mode: OfMode = None) -> R
     """List the rules as they are set."""
     of = read_mode(mode, caller, request)
     settings = await _store(request).read(lambda tx: read_settings(tx, of))
-    return _json({"object": "list", "data": [show_rule(name, of, setting) for name, setting in settings.items()]})
+    return as_json({"object": "list", "data": [show_rule(name, of, setting) for name, setting in settings.items()]})
 
 
 @router.get("/alert-rules/{name}", responses={200: {"model": RuleShape}, **document(*EVERYWHERE, NotFound)})
@@ -83,7 +83,7 @@ async def read_rule(name: NamedRule, request: Request, caller: ApiKey, mode: OfM
     """Read a rule as it is set."""
     of, rule = read_mode(mode, caller, request), find_rule(name)
     settings = await _store(request).read(lambda tx: read_settings(tx, of))
-    return _json(show_rule(rule.name, of, settings[rule.name]))
+    return as_json(show_rule(rule.name, of, settings[rule.name]))
 
 
 @router.patch("/alert-rules/{name}", responses={200: {"model": RuleShape}, **document(*EVERYWHERE, NotFound)})
@@ -96,13 +96,9 @@ async def change_rule(name: NamedRule, body: RuleChange, request: Request, calle
     setting = await _store(request).write(
         lambda tx: rulebook.change(tx, of, rule.name, body.active, body.thresholds or {})
     )
-    return _json(show_rule(rule.name, of, setting))
+    return as_json(show_rule(rule.name, of, setting))
 
 
 def _store(request: Request) -> Store:
     store: Store = request.app.state.ledger.store
     return store
-
-
-def _json(shown: object) -> Response:
-    return Response(msgspec.json.encode(shown), media_type="application/json")

@@ -4,10 +4,10 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response, Security
 
 from hakika.api.access import bearer, read_mode
+from hakika.api.answers import as_json
 from hakika.api.endpoint_shapes import (
     ENDPOINT_EXAMPLE,
     DeliveryList,
@@ -66,7 +66,7 @@ async def resend_deliveries(body: ResendShape, request: Request, caller: ApiKey)
     if body.endpoint:
         row = await state.ledger.store.read(lambda tx: state.endpoints.find(tx, body.endpoint, caller.mode))
         wanted = wanted._replace(mode=row.mode, event_types=row.event_types)
-    return _json({"object": "resend", "deliveries": await state.outbox.resend(wanted)})
+    return as_json({"object": "resend", "deliveries": await state.outbox.resend(wanted)})
 
 
 @router.get(
@@ -81,7 +81,7 @@ async def tell_deliveries(
     """Every delivery of an event, with every attempt and what it was answered."""
     if not re.fullmatch(EVENT_ID, event_id):
         raise NotFound("There is no such event: an id is `evt_` and 26 characters.")
-    return _json({"object": "list", "data": await request.app.state.outbox.tell(event_id, caller.mode)})
+    return as_json({"object": "list", "data": await request.app.state.outbox.tell(event_id, caller.mode)})
 
 
 @router.post(
@@ -107,14 +107,10 @@ async def list_page(outbox: Outbox, wanted: DeliveryFilter, limit: int, cursor: 
         "has_more": more,
         "next_cursor": f"{last.event}-{last.endpoint}" if last else None,
     }
-    return _json(shown)
+    return as_json(shown)
 
 
 def _milliseconds(moment: datetime | None) -> int:
     if moment is None:
         return 0
     return max(1, round(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000))
-
-
-def _json(shown: object) -> Response:
-    return Response(msgspec.json.encode(shown), media_type="application/json")

@@ -53,7 +53,6 @@ ATTEMPT_EXAMPLE: dict[str, Any] = {
 Url = Annotated[str, Field(min_length=8, max_length=2000, json_schema_extra={"pattern": r"^[a-z0-9]+://[!-~]+$"})]
 EventTypeName = Annotated[str, Field(json_schema_extra={"enum": sorted(KNOWN_TYPES)})]
 EventTypes = Annotated[list[EventTypeName], Field(max_length=50)]
-TRIGGERED = sorted({*PROBES, *(name.removeprefix("test.") for name in PROBES)} - {"ping"})
 
 
 def _refuse_numbers(value: object) -> object:

@@ -3,10 +3,10 @@
 import re
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Path, Request, Response, Security
 
 from hakika.api.access import Caller, bearer, read_mode
+from hakika.api.answers import as_json
 from hakika.api.deliveries import DeliveryCursor, PageSize, list_page
 from hakika.api.endpoint_shapes import (
     ENDPOINT_EXAMPLE,
@@ -49,7 +49,7 @@ async def add_endpoint(body: NewEndpoint, request: Request, caller: ApiKey) -> R
     mode = read_mode(body.mode, caller, request)
     await check_url(body.url)
     secret, row = await store.write(lambda tx: endpoints.create(tx, mode, body.url, body.event_types, body.description))
-    return _json({**_show(row, request), "secret": secret or None}, 201)
+    return as_json({**_show(row, request), "secret": secret or None}, 201)
 
 
 @router.get("", responses={200: {"model": EndpointList}, **document(*EVERYWHERE)})
@@ -61,7 +61,7 @@ async def show_endpoints(request: Request, caller: ApiKey) -> Response:
         return list_endpoints(tx, caller.mode), count_owed(tx)
 
     rows, owed = await store.read(job)
-    return _json({"object": "list", "data": [_show(row, request, owed) for row in rows]})
+    return as_json({"object": "list", "data": [_show(row, request, owed) for row in rows]})
 
 
 @router.get("/{endpoint_id}", responses=ONE)
@@ -73,7 +73,7 @@ async def read_endpoint(endpoint_id: EndpointId, request: Request, caller: ApiKe
         return _find(tx, endpoints, endpoint_id, caller), count_owed(tx)
 
     row, owed = await store.read(job)
-    return _json(_show(row, request, owed))
+    return as_json(_show(row, request, owed))
 
 
 @router.patch("/{endpoint_id}", responses=ONE)
@@ -89,7 +89,7 @@ async def change_endpoint(endpoint_id: EndpointId, body: EndpointChange, request
 
     row, owed = await store.write(job)
     request.app.state.deliverer.notice()
-    return _json(_show(row, request, owed))
+    return as_json(_show(row, request, owed))
 
 
 @router.delete("/{endpoint_id}", responses={200: {"model": DeletedShape}, **document(*EVERYWHERE, NotFound)})
@@ -97,7 +97,7 @@ async def delete_endpoint(endpoint_id: EndpointId, request: Request, caller: Api
     """Delete an endpoint, and with it what it is owed. To keep that, turn it off instead."""
     store, endpoints, _ = _parts(request)
     await store.write(lambda tx: endpoints.remove(tx, _find(tx, endpoints, endpoint_id, caller).id))
-    return _json({"object": "endpoint", "id": endpoint_id, "deleted": True})
+    return as_json({"object": "endpoint", "id": endpoint_id, "deleted": True})
 
 
 @router.post("/{endpoint_id}/rotate", responses={200: {"model": NewEndpointShape}, **document(*EVERYWHERE, NotFound)})
@@ -110,7 +110,7 @@ async def rotate_secret(
     secret, row = await store.write(
         lambda tx: endpoints.rotate(tx, _find(tx, endpoints, endpoint_id, caller), overlap_ms)
     )
-    return _json({**_show(row, request), "secret": secret})
+    return as_json({**_show(row, request), "secret": secret})
 
 
 @router.post("/{endpoint_id}/ping", responses={200: {"model": PingShape}, **document(*EVERYWHERE, NotFound)})
@@ -120,7 +120,7 @@ async def ping_endpoint(endpoint_id: EndpointId, request: Request, caller: ApiKe
     row = await store.read(lambda tx: _find(tx, endpoints, endpoint_id, caller))
     sent = await request.app.state.deliverer.ping(row, await outbox.make_ping(row))
     shown = {"object": "ping", "delivered": sent.reply.taken, "event": sent.owed.event.id, "endpoint": row.id}
-    return _json({**shown, "attempt": show_attempt(as_attempt(sent))})
+    return as_json({**shown, "attempt": show_attempt(as_attempt(sent))})
 
 
 @router.get("/{endpoint_id}/deliveries", responses={200: {"model": DeliveryList}, **document(*EVERYWHERE, NotFound)})
@@ -151,7 +151,3 @@ def _show(row: EndpointRow, request: Request, owed: dict[str, int] | None = None
 def _parts(request: Request) -> tuple[Store, Endpoints, Outbox]:
     state = request.app.state
     return state.ledger.store, state.endpoints, state.outbox
-
-
-def _json(shown: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(shown), status, media_type="application/json")

@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Path, Request, Response, Security
 
 from hakika.api.access import Caller, bearer
+from hakika.api.answers import as_json
 from hakika.api.message_shapes import (
     CHANNEL_EXAMPLE,
     ChannelChange,
@@ -53,7 +54,7 @@ async def add_message_channel(body: NewChannel, request: Request, caller: ApiKey
             raise NotFound(f"There is no account {account_id}.")
         return channels.create(tx, account, body.kind, body.url, **given)
 
-    return _json(_show(await store.write(job), request), 201)
+    return as_json(_show(await store.write(job), request), 201)
 
 
 @router.get("", responses={200: {"model": ChannelList}, **document(*EVERYWHERE)})
@@ -61,14 +62,14 @@ async def list_message_channels(request: Request, caller: ApiKey) -> Response:
     """List all channels, oldest first."""
     store, _ = _parts(request)
     rows = await store.read(lambda tx: list_channels(tx, caller.mode))
-    return _json({"object": "list", "data": [_show(row, request) for row in rows]})
+    return as_json({"object": "list", "data": [_show(row, request) for row in rows]})
 
 
 @router.get("/{channel_id}", responses=ONE)
 async def read_message_channel(channel_id: ChannelId, request: Request, caller: ApiKey) -> Response:
     """Read a channel."""
     store, channels = _parts(request)
-    return _json(_show(await store.read(lambda tx: _find(tx, channels, channel_id, caller)), request))
+    return as_json(_show(await store.read(lambda tx: _find(tx, channels, channel_id, caller)), request))
 
 
 @router.patch("/{channel_id}", responses=ONE)
@@ -82,7 +83,7 @@ async def change_message_channel(
     if body.url:
         await _check_aside(row.kind, body.url)
     changed = await store.write(lambda tx: channels.change(tx, _find(tx, channels, channel_id, caller), **given))
-    return _json(_show(changed, request))
+    return as_json(_show(changed, request))
 
 
 @router.delete("/{channel_id}", responses={200: {"model": DeletedChannel}, **document(*EVERYWHERE, NotFound)})
@@ -90,7 +91,7 @@ async def delete_message_channel(channel_id: ChannelId, request: Request, caller
     """Delete a channel. Its messages stay in the list until they are forgotten."""
     store, channels = _parts(request)
     await store.write(lambda tx: channels.remove(tx, _find(tx, channels, channel_id, caller)))
-    return _json({"object": "message_channel", "id": channel_id, "deleted": True})
+    return as_json({"object": "message_channel", "id": channel_id, "deleted": True})
 
 
 @router.post("/{channel_id}/try", responses={200: {"model": TrialShape}, **document(*EVERYWHERE, NotFound)})
@@ -107,7 +108,7 @@ async def try_message_channel(channel_id: ChannelId, body: Trial, request: Reque
     subject, text = compose(row, body.type, msgspec.convert(sample, Snapshot), language, name)
     fate = await request.app.state.postman.carry(row, Parcel(row.kind, recipient, subject, text))
     said = {name: value or None for name, value in fate._asdict().items()}
-    return _json({"object": "trial", "channel": row.id, **said, "subject": subject or None, "text": text})
+    return as_json({"object": "trial", "channel": row.id, **said, "subject": subject or None, "text": text})
 
 
 async def _check_aside(kind: str, url: str) -> None:
@@ -127,7 +128,3 @@ def _show(row: ChannelRow, request: Request) -> dict[str, Any]:
 
 def _parts(request: Request) -> tuple[Store, Channels]:
     return request.app.state.ledger.store, request.app.state.channels
-
-
-def _json(shown: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(shown), status, media_type="application/json")

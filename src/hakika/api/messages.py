@@ -4,10 +4,10 @@ import re
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
-import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response, Security
 
 from hakika.api.access import bearer, read_mode
+from hakika.api.answers import as_json
 from hakika.api.deliveries import PageSize
 from hakika.api.message_shapes import (
     MESSAGE_EXAMPLE,
@@ -65,7 +65,7 @@ async def read_message(message_id: MessageId, request: Request, caller: ApiKey) 
             raise NotFound(f"There is no message {message_id!r}.")
         return row
 
-    return _json(show_message(await request.app.state.ledger.store.read(job)))
+    return as_json(show_message(await request.app.state.ledger.store.read(job)))
 
 
 # ── who wants none ──────────────────────────────
@@ -81,7 +81,7 @@ async def add_opt_out(body: NewOptOut, request: Request, caller: ApiKey) -> Resp
         account = state.accounts.choose(body.account, mode).id
     given = {"reason": body.reason}
     row = await state.ledger.store.write(lambda tx: state.opt_outs.add(tx, mode, account, body.recipient, **given))
-    return _json(show_opt_out(row), 201)
+    return as_json(show_opt_out(row), 201)
 
 
 @router.get("/opt-outs", responses={200: {"model": OptOutList}, **document(*EVERYWHERE)})
@@ -105,7 +105,7 @@ async def delete_opt_out(opt_out_id: OptOutId, request: Request, caller: ApiKey)
         raise NotFound("There is no such opt-out: an id is `out_` and 26 characters.")
     state = request.app.state
     await state.ledger.store.write(lambda tx: state.opt_outs.remove(tx, opt_out_id, caller.mode))
-    return _json({"object": "opt_out", "id": opt_out_id, "deleted": True})
+    return as_json({"object": "opt_out", "id": opt_out_id, "deleted": True})
 
 
 # ── what payers reply ──────────────────────────────
@@ -137,8 +137,4 @@ def _read_cursor(cursor: str | None) -> tuple[int, str] | None:
 def _page(found: list[tuple[int, str, dict[str, Any]]], limit: int) -> Response:
     page, more = found[:limit], len(found) > limit
     cursor = f"{page[-1][0]}-{page[-1][1]}" if more else None
-    return _json({"object": "list", "data": [shown for _, _, shown in page], "has_more": more, "next_cursor": cursor})
-
-
-def _json(shown: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(shown), status, media_type="application/json")
+    return as_json({"object": "list", "data": [shown for _, _, shown in page], "has_more": more, "next_cursor": cursor})

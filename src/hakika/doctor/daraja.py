@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from hakika.config import Settings
 from hakika.daraja.answers import read_query_answer, read_token_answer
 from hakika.daraja.errors import TokenUnavailable
 from hakika.daraja.protocol import Answer, QueryOutcome, Request, Shortcode, Token
@@ -93,7 +94,12 @@ async def list_asked(ground: Ground) -> Sequence[Asked]:
     settings = ground.settings
     if ground.settings_trouble or not (settings.consumer_key and settings.consumer_secret and settings.shortcode):
         raise Unseen("There is no account to ask for: see settings.complete.")
-    own = Shortcode(
+    return [Asked("", "default", settings.environment, own_shortcode(settings))]
+
+
+def own_shortcode(settings: Settings) -> Shortcode:
+    """The shortcode of the settings' own account."""
+    return Shortcode(
         base_url=settings.daraja_url,
         consumer_key=settings.consumer_key,
         consumer_secret=settings.consumer_secret,
@@ -101,7 +107,6 @@ async def list_asked(ground: Ground) -> Sequence[Asked]:
         shortcode=settings.shortcode,
         till=settings.till,
     )
-    return [Asked("", "default", settings.environment, own)]
 
 
 async def ask_token(ground: Ground, account: Asked) -> Talk:

@@ -7,9 +7,11 @@ from typing import TypeVar
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, ProgrammingError
 
+from hakika.doctor.check import Finding, Outcome
 from hakika.doctor.ground import Ground
 from hakika.domain.errors import StoreUnavailable
 from hakika.domain.schedule import HOUR_MS, MINUTE_MS, SECOND_MS
+from hakika.store.signs import find_at
 from hakika.store.transaction import Transaction
 
 T = TypeVar("T")
@@ -75,3 +77,15 @@ def name_some(names: Sequence[str], number: int) -> str:
     """The first of them, and how many more there are."""
     more = number - len(names[:NAMED])
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+async def tell_troubled(ground: Ground, status: str, outcome: Outcome) -> list[Finding]:
+    """Tell of the payments of a status that calls a person: how many, for how long, the first of them."""
+    found = await look_in(ground, lambda tx: find_at(tx, status))
+    if not found.number:
+        return [Finding(Outcome.OK, f"None is {status}.")]
+    evidence = (
+        f"{count_things(found.number, 'payment')}, for up to {spell_age(ground.clock() - found.since_ms)}: "
+        f"{name_some(found.ids, found.number)}."
+    )
+    return [Finding(outcome, evidence)]

@@ -66,7 +66,7 @@ def _plan_query(row: PaymentRow, facts: Facts, now_ms: int, hint: Hint, arrive: 
 
 
 def _plan_next_query(row: PaymentRow, facts: Facts, now_ms: int, arrive: CallbacksArrive) -> int:
-    prompted_at_ms = _prompted_at(row)
+    prompted_at_ms = prompted_at(row)
     give_up_at_ms = schedule.give_up_at(row.created_at_ms, prompted_at_ms, unsure=False)
     if facts.query_declines:
         second_at_ms = facts.query_declines[-1].at_ms + schedule.CONFIRM_DECLINE_AFTER_MS
@@ -80,10 +80,11 @@ def _confirm_at(row: PaymentRow, facts: Facts, now_ms: int, hint: Hint) -> int |
     if hint.confirm:
         return max(now_ms, row.queried_at_ms + schedule.CONFIRM_APART_MS)
     if hint.claimed:
-        since_ms = row.final_at_ms or facts.gave_up_at_ms or _prompted_at(row)
+        since_ms = row.final_at_ms or facts.gave_up_at_ms or prompted_at(row)
         return schedule.confirm_at(since_ms, row.queried_at_ms, now_ms)
     return None
 
 
-def _prompted_at(row: PaymentRow) -> int:
+def prompted_at(row: PaymentRow) -> int:
+    """When the prompt was on the phone: as Daraja said, else when the push left, else when it was asked for."""
     return row.prompted_at_ms or row.sending_at_ms or row.created_at_ms

@@ -28,7 +28,7 @@ from hakika.domain.evidence import (
 )
 from hakika.domain.payment import Facts, Push
 from hakika.engine.accounts import Accounts
-from hakika.engine.agenda import Hint
+from hakika.engine.agenda import Hint, prompted_at
 from hakika.engine.budgets import Budgets
 from hakika.engine.case import Evidence, Guard, Recorded, read_facts
 from hakika.engine.clock import Clock
@@ -148,7 +148,7 @@ class Collector:
     async def query(self, row: PaymentRow, facts: Facts) -> Recorded:
         """Ask Daraja what became of the prompt."""
         account, now_ms = self._accounts.find_for(row), self._clock()
-        last_word = schedule.is_last_word(_prompted_at(row), now_ms)
+        last_word = schedule.is_last_word(prompted_at(row), now_ms)
         outcome = await self._daraja.query(account.id, account.shortcode, facts.checkout_ids[0], last_word)
         reading = outcome.reading
         log.info("queried", payment=row.id, reference=row.reference, last_word=last_word, **_describe(reading))
@@ -235,12 +235,8 @@ def is_too_late(row: PaymentRow, facts: Facts, now_ms: int) -> bool:
 def is_over(row: PaymentRow, facts: Facts, now_ms: int) -> bool:
     """Whether every automatic means is used up: the last of them, where Daraja can be asked, is to ask it then."""
     unsure = not facts.checkout_ids
-    at_ms = schedule.give_up_at(row.created_at_ms, row.sending_at_ms if unsure else _prompted_at(row), unsure=unsure)
+    at_ms = schedule.give_up_at(row.created_at_ms, row.sending_at_ms if unsure else prompted_at(row), unsure=unsure)
     return row.status == "pending" and now_ms >= at_ms and (unsure or row.queried_at_ms >= at_ms)
-
-
-def _prompted_at(row: PaymentRow) -> int:
-    return row.prompted_at_ms or row.sending_at_ms or row.created_at_ms
 
 
 def _still_at(facts: Facts) -> Guard:

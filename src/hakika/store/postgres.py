@@ -208,7 +208,7 @@ class PostgresStore:
 
     async def glance(self, job: Callable[[Transaction], T]) -> T:
         """As `read`: every statement waits for the network."""
-        return await self._run(self.read_now, job)
+        return await self.read(job)
 
     async def write(self, job: Callable[[Transaction], T]) -> T:
         """Run `job` in a thread, in a transaction; answered when it is durable."""

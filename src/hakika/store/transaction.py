@@ -97,6 +97,10 @@ class Transaction:
     def __init__(self, connection: Connection, dialect: Dialect, cursor: Cursor) -> None:
         self.connection, self.dialect, self.cursor = connection, dialect, cursor
 
+    def touch(self) -> None:
+        """Make this transaction one that writes, and change nothing: it tells whether writing works."""
+        self.dialect.touch(self.cursor)
+
     def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
         """Run an ordinary statement."""
         return cast("CursorResult[Any]", self.connection.execute(statement, values))

@@ -23,18 +23,13 @@ async def look(ground: Ground) -> list[Finding]:
     except StoreUnavailable as error:
         return [Finding(Outcome.FAILED, f"It cannot be read. {error.detail}")]
     try:
-        await ground.store.write(touch)
+        await ground.store.write(Transaction.touch)
     except StoreUnavailable as error:
         if is_locked(error.detail):
             return [Finding(Outcome.OK, f"{kind} can be read; who else writes, inside.locks tells.")]
         cure = "Let this user write it: look at its rights, at its disk (inside.disk), and whether it is a standby."
         return [Finding(Outcome.FAILED, f"It can be read and not written. {error.detail}", cure)]
     return [Finding(Outcome.OK, f"{kind} reads and writes; it has {count_things(accounts, 'account')}.")]
-
-
-def touch(tx: Transaction) -> None:
-    """Make a transaction that writes, and changes nothing."""
-    tx.dialect.touch(tx.cursor)
 
 
 CHECK = Check(

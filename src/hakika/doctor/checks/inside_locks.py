@@ -25,7 +25,7 @@ async def look(ground: Ground) -> list[Finding]:
         raise Unseen(explain_absence(ground))
     began_s = time.monotonic()
     try:
-        await ground.store.write(_touch)
+        await ground.store.write(Transaction.touch)
     except StoreUnavailable as error:
         if is_locked(error.detail):
             waited_s = time.monotonic() - began_s
@@ -39,10 +39,6 @@ async def look(ground: Ground) -> list[Finding]:
     if took_ms > SLOW_MS:
         return [Finding(Outcome.WARNING, f"A write that changes nothing took {took_ms:.0f} ms.")]
     return [Finding(Outcome.OK, f"A write that changes nothing took {took_ms:.0f} ms.")]
-
-
-def _touch(tx: Transaction) -> None:
-    tx.dialect.touch(tx.cursor)
 
 
 CHECK = Check(

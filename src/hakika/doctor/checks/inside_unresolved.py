@@ -2,20 +2,12 @@
 
 from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
-from hakika.doctor.looking import count_things, look_in, name_some, spell_age
-from hakika.store.signs import find_at
+from hakika.doctor.looking import tell_troubled
 
 
 async def look(ground: Ground) -> list[Finding]:
     """Those that are unresolved."""
-    found = await look_in(ground, lambda tx: find_at(tx, "unresolved"))
-    if not found.number:
-        return [Finding(Outcome.OK, "None is unresolved.")]
-    evidence = (
-        f"{count_things(found.number, 'payment')}, for up to {spell_age(ground.clock() - found.since_ms)}: "
-        f"{name_some(found.ids, found.number)}."
-    )
-    return [Finding(Outcome.FAILED, evidence)]
+    return await tell_troubled(ground, "unresolved", Outcome.FAILED)
 
 
 CHECK = Check(

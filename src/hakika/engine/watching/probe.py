@@ -40,14 +40,10 @@ class Probe:
 
     async def _try(self) -> str:
         try:
-            await self._store.write(_touch)
+            await self._store.write(Transaction.touch)
         except HakikaError as error:
             return error.detail
         except Exception as error:
             log.error("probe_failed", exc_info=error)
             return f"It takes no write: {type(error).__name__}."
         return "ok"
-
-
-def _touch(tx: Transaction) -> None:
-    tx.dialect.touch(tx.cursor)

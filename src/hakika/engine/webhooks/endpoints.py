@@ -29,7 +29,6 @@ from hakika.store.transaction import Transaction
 
 SECRET_BYTES = 32  # Standard Webhooks: 24 to 64
 OVERLAP_MS = 24 * HOUR_MS
-OVERLAP_MOST_MS = 30 * 24 * HOUR_MS
 TURNED_OFF = "It was turned off by hand."
 
 
