@@ -89,6 +89,7 @@ async def test_one_that_hangs_delays_nobody(post: Post, receiver: Receiver, hook
             await freed.wait()
         return spell(200)
 
+    post.hurry()
     receiver.answer = hang
     _, hanging = await post.add(f"http://127.0.0.1:{receiver.port}/hangs")
     await post.publish(100)

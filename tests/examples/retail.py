@@ -83,10 +83,10 @@ class Service:
         lost = scope["path"] == HOOK and self.lose_answers > 0
         if scope["path"] == HOOK:
             self.deliveries.append(dict(scope["headers"]).get(b"webhook-id", b"").decode())
+        self.lose_answers -= lost
         with suppress(DBAPIError):  # of break_commits: it was answered 500
             await app(scope, receive, _say_nothing if lost else send)
         if lost:
-            self.lose_answers -= 1
             await Response(status_code=502)(scope, receive, send)
 
 
