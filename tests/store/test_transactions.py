@@ -1,14 +1,18 @@
 """Reading and writing: the same promises on both databases."""
 
 import asyncio
+import sqlite3
 
+import psycopg
 import pytest
 from sqlalchemy import func, insert, select, text
+from sqlalchemy.exc import IntegrityError
 
 from hakika.domain.errors import Conflict, StoreUnavailable
 from hakika.store import Store, Transaction, open_store
+from hakika.store.events import EventRow, EventSearch, EventStatements, publish, search_events
 from hakika.store.evidence import EvidenceStatements, list_evidence, list_quarantine
-from hakika.store.tables import budgets, evidence
+from hakika.store.tables import budgets, deliveries, endpoints, evidence
 
 pytestmark = pytest.mark.anyio
 
@@ -143,3 +147,62 @@ async def test_a_store_that_is_closed_is_unavailable(store: Store) -> None:
     for attempt in (store.write, store.read):
         with pytest.raises(StoreUnavailable):
             await asyncio.wait_for(attempt(count_budgets), 5)
+
+
+# ── what is written without waiting for it ──────────────────────────────
+
+
+async def test_what_is_written_later_is_there_before_anything_is_asked(store: Store) -> None:
+    """Whatever kind of statement follows sees it, and so does everybody after the commit."""
+    rows = store.dialect.insert_rows(budgets, [budgets.c.account, budgets.c.state])
+    by_account = store.dialect.lookup(select(budgets.c.account), budgets.c.account)
+    count = store.dialect.fix(select(func.count()).select_from(budgets))
+
+    def write(tx: Transaction) -> list[int]:
+        seen = []
+        tx.write_later(rows, [("a", "{}")])
+        seen.append(count_budgets(tx))
+        tx.write_later(rows, [("b", "{}"), ("c", "{}")])
+        seen.append(len(tx.look_up(by_account, ["a", "b", "c"])))
+        tx.write_later(rows, [("d", "{}")])
+        seen.append(tx.run(count).fetchall()[0][0])
+        tx.write_later(rows, [("e", "{}")])
+        assert tx.write_rows(rows, [("f", "{}"), ("g", "{}")]) == 2
+        tx.write_later(rows, [("h", "{}")])
+        return seen
+
+    assert await store.write(write) == [1, 3, 4]
+    assert await store.read(count_budgets) == 8
+
+
+async def test_what_is_written_later_and_breaks_undoes_its_own_job(store: Store) -> None:
+    """It raises what it would have raised at once, be it found at the next question or at the commit."""
+    rows = store.dialect.insert_rows(budgets, [budgets.c.account, budgets.c.state])
+
+    def break_it(tx: Transaction, *, ask: bool) -> None:
+        tx.write_later(rows, [("a", "{}")])
+        tx.write_later(rows, [("a", "{}")])
+        if ask:
+            count_budgets(tx)
+
+    for ask in (True, False):
+        with pytest.raises((IntegrityError, sqlite3.IntegrityError, psycopg.IntegrityError)):
+            await store.write(lambda tx, ask=ask: break_it(tx, ask=ask))  # type: ignore[misc]
+    assert await store.read(count_budgets) == 0
+    assert await store.write(lambda tx: write_budget(tx, "a")) == "a"
+
+
+async def test_rows_of_a_log_are_numbered_in_their_order(store: Store) -> None:
+    """One after the other from where the counter stands, and what follows is made from exactly these."""
+    statements = EventStatements(store.dialect)
+    owed = select(deliveries.c.event).order_by(deliveries.c.event)
+    await store.write(
+        lambda tx: tx.execute(insert(endpoints), {"id": "ep", "url": "", "active": True, "created_at_ms": 0})
+    )
+    for first in (1, 4):
+        events = [EventRow(0, f"evt_{first + place}", "pay", "payment.completed", 1, 0, "{}") for place in range(3)]
+        published = await store.write(lambda tx, events=events: publish(tx, statements, events))  # type: ignore[misc]
+        assert [event.number for event in published] == [first, first + 1, first + 2]
+        kept = await store.read(lambda tx: search_events(tx, EventSearch(after=0)))
+        assert kept[first - 1 :] == published
+        assert await store.read(lambda tx: list(tx.execute(owed).scalars())) == [*range(1, first + 3)]

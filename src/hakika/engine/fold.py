@@ -182,13 +182,13 @@ _folded = attrgetter(*(column.name for column in FOLDED), "id")
 
 
 def _write(tx: Transaction, statements: PaymentStatements, touched: Sequence[Case]) -> None:
-    tx.write_rows(statements.write_folded, [_folded(case.row) for case in touched])
+    tx.write_later(statements.write_folded, [_folded(case.row) for case in touched])
     prompts = [
         (case.row.checkout_request_id, case.row.merchant_request_id, case.row.id)
         for case in touched
         if case.row.checkout_request_id != case.before.checkout_request_id
     ]
-    tx.write_rows(statements.write_prompt, prompts)
+    tx.write_later(statements.write_prompt, prompts)
 
 
 def _publish(

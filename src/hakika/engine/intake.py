@@ -163,7 +163,7 @@ def keep(tx: Transaction, statements: EvidenceStatements, touched: Sequence[Case
         for case in touched
         for piece in case.heard
     ]
-    tx.write_rows(statements.keep, kept)
+    tx.write_later(statements.keep, kept)
 
 
 def quarantine(tx: Transaction, statements: EvidenceStatements, strangers: Sequence[Evidence], now_ms: int) -> None:

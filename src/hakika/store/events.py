@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    FromClause,
     Insert,
     and_,
     bindparam,
@@ -18,11 +19,10 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    update,
 )
 
 from hakika.store.tables import deliveries, endpoints, event_counter, events
-from hakika.store.transaction import Dialect, Fixed, Rows, Transaction
+from hakika.store.transaction import Append, Dialect, Transaction
 
 PROBES = "test.%"
 """Types of events that only whoever names them is shown."""
@@ -46,42 +46,34 @@ class EventStatements:
     """The hot statements on events, compiled for one database."""
 
     def __init__(self, dialect: Dialect) -> None:
-        self.insert: Rows = dialect.insert_rows(events, list(events.columns))
-        counter = update(event_counter).values(number=event_counter.c.number + bindparam("count"))
-        self.bump: Fixed = dialect.fix(counter.returning(event_counter.c.number))
-        self.owe: Fixed = dialect.fix(_owe_deliveries())
+        self.append: Append = dialect.append_rows(events, event_counter.c.number, _owe_deliveries)
 
 
 def publish(tx: Transaction, statements: EventStatements, unnumbered: Sequence[EventRow]) -> list[EventRow]:
     """Number the events, store them, and owe each to every active endpoint. The last thing before COMMIT."""
     if not unnumbered:
         return []
-    last = tx.run(statements.bump, count=len(unnumbered)).fetchall()[0][0]
+    last = tx.append(statements.append, [event[1:] for event in unnumbered], due_at_ms=unnumbered[0].at_ms)
     first = last - len(unnumbered) + 1
-    numbered = [EventRow(number, *event[1:]) for number, event in enumerate(unnumbered, first)]
-    tx.write_rows(statements.insert, numbered)
-    tx.run(statements.owe, first=first, last=last, due_at_ms=numbered[0].at_ms)
-    tx.dialect.tell_others(tx.cursor, f"event {last}")
-    return numbered
+    return [EventRow(number, *event[1:]) for number, event in enumerate(unnumbered, first)]
 
 
-def _owe_deliveries() -> Insert:
+def _owe_deliveries(added: FromClause) -> Insert:
     due_at_ms = cast(bindparam("due_at_ms"), BigInteger)
     owed = (
-        select(events.c.number, endpoints.c.id, literal_column("'waiting'"), literal_column("0"), due_at_ms)
-        .select_from(events)
-        .join(endpoints, and_(endpoints.c.mode == events.c.mode, _wants()))
-        .where(events.c.number.between(bindparam("first"), bindparam("last")))
+        select(added.c.number, endpoints.c.id, literal_column("'waiting'"), literal_column("0"), due_at_ms)
+        .select_from(added)
+        .join(endpoints, and_(endpoints.c.mode == added.c.mode, _wants(added)))
     )
     into = ["event", "endpoint", "status", "attempts", "due_at_ms"]
     return insert(deliveries).from_select(into, owed)
 
 
-def _wants() -> ColumnElement[bool]:
+def _wants(added: FromClause) -> ColumnElement[bool]:
     """Whether an endpoint asked for an event's type. Every type, unless it named some; probes only by name."""
-    by_name = endpoints.c.event_types.like(literal_column("'%,' || events.type || ',%'"))
+    named = literal_column("'%,'").op("||")(added.c.type).op("||")(literal_column("',%'"))
     every = endpoints.c.event_types == literal_column("''")
-    return or_(and_(every, events.c.type.not_like(literal_column("'test.%'"))), by_name)
+    return or_(and_(every, added.c.type.not_like(literal_column("'test.%'"))), endpoints.c.event_types.like(named))
 
 
 class Head(NamedTuple):

@@ -1,7 +1,7 @@
 """PostgreSQL: what differs from SQLite. Transactions run in threads, each on a pooled connection.
 
-Many rows go in one statement, as JSON that the server unpacks (`json_to_recordset`): one round trip a batch.
-Rows are locked in id order with FOR NO KEY UPDATE, so that two nodes never wait for each other in a circle.
+Each wait for the server costs its thread twice: the way there and back, and then the interpreter, which the event loop
+holds meanwhile. So what nobody asks about is sent together with what comes next (`write_later`).
 """
 
 import asyncio
@@ -11,21 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import msgspec
 import psycopg
-from sqlalchemy import Connection, Engine, String, Text, cast, create_engine, event, func, select, text, update
-from sqlalchemy.dialects.postgresql import ARRAY, JSON
-from sqlalchemy.dialects.postgresql import dialect as postgres_dialect
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.schema import Column, Table
-from sqlalchemy.sql import ClauseElement, ColumnElement, Select, bindparam, column, literal_column
-from sqlalchemy.types import LargeBinary
 
 from hakika.domain.errors import StoreUnavailable
-from hakika.store.listening import CHANNEL, Channel
-from hakika.store.transaction import Cursor, Fixed, Lookup, Rows, Transaction, Values, identity_of
+from hakika.store.listening import Channel
+from hakika.store.postgres_dialect import PostgresDialect
+from hakika.store.transaction import Cursor, Fixed, Lookup, Rows, Transaction, Values
 
 T = TypeVar("T")
 Job = Callable[[Transaction], T]
@@ -37,132 +31,6 @@ WAITS_AT_MOST_S = 4  # for a connection to the server, for a free one of ours, f
 GIVES_UP_AFTER_S = 5.0  # what has not begun by then is not done
 _UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
 _TRY_AGAIN = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
-_DIALECT: Any = postgres_dialect(paramstyle="format")  # type: ignore[no-untyped-call]
-
-
-class PostgresDialect:
-    """Statements as PostgreSQL takes them: one for all rows of values."""
-
-    name = "postgresql"
-
-    def __init__(self, node: str = "") -> None:
-        self._node = node
-
-    def insert_rows(self, table: Table, columns: Sequence[Column[Any]], *, on_conflict: str = "") -> Rows:
-        """See Dialect.insert_rows."""
-        names = [wanted.name for wanted in columns]
-        written = [*columns, table.c[on_conflict]] if on_conflict == "copies" else columns
-        given = _recordset(written)
-        source = select(*(_read(given, wanted) for wanted in written))
-        statement: Any = upsert(table)
-        if on_conflict == "nothing":
-            statement = statement.on_conflict_do_nothing()
-        elif on_conflict:
-            copies = table.c[on_conflict] + statement.excluded[on_conflict]
-            least = func.least(table.c.reading.collate("C"), statement.excluded.reading.collate("C"))
-            statement = statement.on_conflict_do_update(
-                index_elements=identity_of(table), set_={on_conflict: copies, "reading": least}
-            )
-        statement = statement.from_select([wanted.name for wanted in written], source)
-        return _one(statement, names, identity_of(table) if on_conflict == "copies" else [])
-
-    def update_rows(self, table: Table, key: Sequence[Column[Any]], columns: Sequence[Column[Any]]) -> Rows:
-        """See Dialect.update_rows."""
-        given = _recordset([*columns, *key])
-        values = {wanted.name: _read(given, wanted) for wanted in columns}
-        statement = update(table).where(*(one == given.c[one.name] for one in key)).values(values)
-        return _one(statement, [wanted.name for wanted in (*columns, *key)])
-
-    def lookup(self, statement: Select[Any], column: ColumnElement[Any]) -> Lookup:
-        """See Dialect.lookup."""
-        keys = cast(bindparam("keys"), ARRAY(Text))
-        compiled = statement.where(column == func.any(keys)).compile(dialect=_DIALECT)
-        return Lookup(str(compiled), _run_lookup)
-
-    def fix(self, statement: ClauseElement) -> Fixed:
-        """See Dialect.fix."""
-        compiled: Any = statement.compile(dialect=_DIALECT)
-        return Fixed(str(compiled), tuple(compiled.positiontup))
-
-    def for_update(
-        self, statement: Select[Any], *, in_order_of: Column[Any] | None = None, skip_locked: bool = False
-    ) -> Select[Any]:
-        """Lock what is read; NO KEY, because nothing refers to our keys."""
-        if in_order_of is not None:
-            statement = statement.order_by(in_order_of)
-        return statement.with_for_update(key_share=True, skip_locked=skip_locked)
-
-    def lock_name(self, connection: Connection, name: str) -> None:
-        """Take an advisory lock on the name's hash, until the transaction ends."""
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
-
-    def try_lock_name(self, connection: Connection, name: str) -> bool:
-        """Like `lock_name`, but answer False at once where another holds it."""
-        locked = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
-        return bool(connection.execute(locked, {"name": name}).scalar())
-
-    def hold_snapshot(self, connection: Connection) -> None:
-        """See Dialect.hold_snapshot."""
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-
-    def tell_others(self, cursor: Cursor, message: str) -> None:
-        """See Dialect.tell_others."""
-        cursor.execute("SELECT pg_notify(%s, %s)", (CHANNEL, f"{self._node} {message}"))
-
-    def touch(self, cursor: Cursor) -> None:
-        """See Dialect.touch. It gives the transaction a number, which a standby cannot, if it is one that may write."""
-        cursor.execute(_TOUCH)
-
-
-_TOUCH = """
-DO $$ BEGIN
-    IF current_setting('transaction_read_only')::bool THEN
-        RAISE read_only_sql_transaction USING MESSAGE = 'the database is set to read-only transactions';
-    END IF;
-    PERFORM txid_current();
-END $$
-"""
-
-
-def _recordset(columns: Sequence[Column[Any]]) -> Any:
-    """`json_to_recordset(rows) AS given(id text, …)`; binary columns travel as base64."""
-    typed: list[Any] = [
-        column(wanted.name, String() if isinstance(wanted.type, LargeBinary) else wanted.type) for wanted in columns
-    ]
-    rows = func.json_to_recordset(cast(bindparam("rows"), JSON))
-    return rows.table_valued(*typed, name="given").render_derived(with_types=True)
-
-
-def _read(given: Any, wanted: Column[Any]) -> ColumnElement[Any]:
-    value: ColumnElement[Any] = given.c[wanted.name]
-    return func.decode(value, literal_column("'base64'")) if isinstance(wanted.type, LargeBinary) else value
-
-
-def _one(statement: Any, names: list[str], identity: Sequence[str] = ()) -> Rows:
-    compiled = statement.compile(dialect=_DIALECT)
-
-    def run(cursor: Cursor, sql: str, values: Sequence[Values]) -> int:
-        rows: Sequence[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in values]
-        rows = _count_copies(rows, identity) if identity else rows
-        cursor.execute(sql, (msgspec.json.encode(rows).decode(),))
-        return cursor.rowcount
-
-    return Rows(str(compiled), tuple(names), run)
-
-
-def _count_copies(rows: Sequence[dict[str, Any]], identity: Sequence[str]) -> list[dict[str, Any]]:
-    """One row for each identity: one statement may not touch a row twice."""
-    counted: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for row in rows:
-        first = counted.setdefault(tuple(row[name] for name in identity), row)
-        first["copies"] = first.get("copies", 0) + 1
-        first["reading"] = min(first["reading"], row["reading"])
-    return list(counted.values())
-
-
-def _run_lookup(cursor: Cursor, sql: str, keys: Sequence[str]) -> list[Values]:
-    cursor.execute(sql, (list(keys),))
-    return cursor.fetchall()
 
 
 class PostgresStore:
@@ -200,7 +68,10 @@ class PostgresStore:
 
     def _try(self, job: Callable[[Transaction], T]) -> T:
         with _mapped_errors(), self._engine.begin() as connection:
-            return job(_transaction(connection, self.dialect))
+            transaction = _transaction(connection, self.dialect)
+            done = job(transaction)
+            transaction.finish()
+            return done
 
     async def read(self, job: Callable[[Transaction], T]) -> T:
         """Run `job` in a thread."""
@@ -271,10 +142,66 @@ class _TryAgain(StoreUnavailable):
     """The database undid the transaction to let another through."""
 
 
-def _transaction(connection: Connection, dialect: PostgresDialect) -> Transaction:
+class PostgresTransaction(Transaction):
+    """A transaction that sends together what need not be waited for one by one."""
+
+    __slots__ = ("_bare", "_later")
+
+    def __init__(self, connection: Connection, dialect: PostgresDialect, bare: "psycopg.Connection[Any]") -> None:
+        super().__init__(connection, dialect, bare.cursor())
+        self._bare, self._later = bare, list[tuple[Rows, Sequence[Values]]]()
+
+    def write_later(self, rows: Rows, values: Sequence[Values]) -> None:
+        """See Transaction.write_later."""
+        if values:
+            self._later.append((rows, values))
+
+    @contextlib.contextmanager
+    def _together(self) -> Iterator[None]:
+        """Send what waits, and what is run in the block, and wait once. Raises what the first of them raised."""
+        later, self._later = self._later, []
+        with self._bare.pipeline():
+            for rows, values in later:
+                rows.run(self._bare.cursor(), rows.sql, values)
+            yield
+
+    def finish(self) -> None:
+        """Send what still waits."""
+        if self._later:
+            with self._together():
+                pass
+
+    def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
+        """See Transaction.execute."""
+        self.finish()
+        return super().execute(statement, values)
+
+    def write_rows(self, rows: Rows, values: Sequence[Values]) -> int:
+        """See Transaction.write_rows."""
+        if not values:
+            return 0
+        with self._together():
+            rows.run(self.cursor, rows.sql, values)
+        return self.cursor.rowcount
+
+    def look_up(self, lookup: Lookup, keys: Sequence[str]) -> list[Values]:
+        """See Transaction.look_up."""
+        if not keys:
+            return []
+        with self._together():
+            lookup.run(self.cursor, lookup.sql, keys)
+        return self.cursor.fetchall()
+
+    def run(self, fixed: Fixed, **values: object) -> Cursor:
+        """See Transaction.run."""
+        with self._together():
+            return super().run(fixed, **values)
+
+
+def _transaction(connection: Connection, dialect: PostgresDialect) -> PostgresTransaction:
     bare = connection.connection.dbapi_connection
     assert isinstance(bare, psycopg.Connection)
-    return Transaction(connection, dialect, bare.cursor())
+    return PostgresTransaction(connection, dialect, bare)
 
 
 @contextlib.contextmanager

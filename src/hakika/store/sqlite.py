@@ -7,28 +7,24 @@ which waits for the disk, runs in a thread. While it waits, more jobs gather: th
 
 import asyncio
 import contextlib
-import json
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select, update
-from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, QueuePool
-from sqlalchemy.schema import Column, Table
-from sqlalchemy.sql import ClauseElement, ColumnElement, Select, bindparam, literal_column
 
 from hakika.domain.errors import HakikaError, StoreUnavailable
 from hakika.store.checkpoints import PAGES_AT_MOST, Checkpoints
 from hakika.store.opening import keep_private
-from hakika.store.transaction import Cursor, Fixed, Lookup, Rows, Transaction, Values, identity_of
+from hakika.store.sqlite_dialect import SqliteDialect
+from hakika.store.transaction import Transaction
 
 T = TypeVar("T")
 Job = Callable[[Transaction], T]
@@ -37,87 +33,6 @@ BUSY_TIMEOUT_MS = 2_500  # another process (a migration, a backup) may hold the 
 GIVES_UP_AFTER_S = 5.0  # what has not begun by then is not done
 READERS = 4
 JOBS_A_COMMIT = 64  # they run in the event loop: more would hold it for too long
-
-
-class SqliteDialect:
-    """Statements as SQLite takes them: one text, run for each row of values."""
-
-    name = "sqlite"
-
-    def insert_rows(self, table: Table, columns: Sequence[Column[Any]], *, on_conflict: str = "") -> Rows:
-        """See Dialect.insert_rows."""
-        statement = upsert(table).values({column.name: bindparam(column.name) for column in columns})
-        if on_conflict == "nothing":
-            statement = statement.on_conflict_do_nothing()
-        elif on_conflict:
-            least = func.min(table.c.reading, statement.excluded.reading)
-            statement = statement.on_conflict_do_update(
-                index_elements=identity_of(table),
-                set_={on_conflict: table.c[on_conflict] + literal_column("1"), "reading": least},
-            )
-        return _many(statement, [column.name for column in columns])
-
-    def update_rows(self, table: Table, key: Sequence[Column[Any]], columns: Sequence[Column[Any]]) -> Rows:
-        """See Dialect.update_rows."""
-        values: dict[str, Any] = {column.name: bindparam(f"new_{column.name}") for column in columns}
-        same = [column == bindparam(f"old_{column.name}") for column in key]
-        statement = update(table).where(*same).values(values)
-        return _many(statement, [*(f"new_{one.name}" for one in columns), *(f"old_{one.name}" for one in key)])
-
-    def lookup(self, statement: Select[Any], column: ColumnElement[Any]) -> Lookup:
-        """See Dialect.lookup."""
-        given = func.json_each(bindparam("keys")).table_valued("value")
-        compiled = statement.where(column.in_(select(given.c.value))).compile(dialect=sqlite_dialect())
-        return Lookup(str(compiled), _run_lookup)
-
-    def fix(self, statement: ClauseElement) -> Fixed:
-        """See Dialect.fix."""
-        compiled: Any = statement.compile(dialect=sqlite_dialect())
-        return Fixed(str(compiled), tuple(compiled.positiontup))
-
-    def for_update(
-        self,
-        statement: Select[Any],
-        *,
-        in_order_of: Column[Any] | None = None,  # noqa: ARG002
-        skip_locked: bool = False,  # noqa: ARG002
-    ) -> Select[Any]:
-        """Nothing to lock, so nothing to order: there is one writer."""
-        return statement
-
-    def lock_name(self, connection: Connection, name: str) -> None:
-        """Nothing to lock: there is one writer."""
-
-    def try_lock_name(self, connection: Connection, name: str) -> bool:  # noqa: ARG002
-        """Nothing to lock: there is one writer."""
-        return True
-
-    def tell_others(self, cursor: Cursor, message: str) -> None:
-        """Nobody to tell: there is one process."""
-
-    def hold_snapshot(self, connection: Connection) -> None:
-        """See Dialect.hold_snapshot."""
-        connection.exec_driver_sql("BEGIN")
-
-    def touch(self, cursor: Cursor) -> None:
-        """See Dialect.touch. It writes the first page, with what stands there."""
-        cursor.execute("PRAGMA user_version=0")
-
-
-def _many(statement: Any, order: list[str]) -> Rows:
-    compiled = statement.compile(dialect=sqlite_dialect())
-    assert compiled.positiontup == order, f"{compiled.positiontup} is not the order of the values"
-    return Rows(str(compiled), tuple(order), _run_many)
-
-
-def _run_many(cursor: Cursor, sql: str, values: Sequence[Values]) -> int:
-    cursor.executemany(sql, values)
-    return cursor.rowcount
-
-
-def _run_lookup(cursor: Cursor, sql: str, keys: Sequence[str]) -> list[Values]:
-    cursor.execute(sql, (json.dumps(keys),))
-    return cursor.fetchall()
 
 
 def _engine(url: str, *, pooled: bool, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Engine:

@@ -7,8 +7,8 @@ evidence) are `Hot`: compiled once for each database and run on the bare cursor,
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
-from sqlalchemy import Connection, CursorResult, Executable, Row
-from sqlalchemy.sql import ClauseElement, ColumnElement, Select
+from sqlalchemy import Connection, CursorResult, Executable, Insert, Row
+from sqlalchemy.sql import ClauseElement, ColumnElement, FromClause, Select
 from sqlalchemy.sql.schema import Column, Table
 
 Values: TypeAlias = tuple[Any, ...]
@@ -17,7 +17,8 @@ Values: TypeAlias = tuple[Any, ...]
 class Cursor(Protocol):
     """The part of a DBAPI cursor that we use."""
 
-    rowcount: int
+    @property
+    def rowcount(self) -> int: ...  # noqa: D102
 
     def execute(self, sql: str, parameters: Any = ...) -> Any: ...  # noqa: D102
     def executemany(self, sql: str, parameters: Iterable[Any]) -> Any: ...  # noqa: D102
@@ -37,7 +38,7 @@ class Lookup(NamedTuple):
     """A statement that reads the rows in which one column is among many values."""
 
     sql: str
-    run: Callable[[Cursor, str, Sequence[str]], list[Values]]
+    run: Callable[[Cursor, str, Sequence[str]], None]
 
 
 class Fixed(NamedTuple):
@@ -45,6 +46,12 @@ class Fixed(NamedTuple):
 
     sql: str
     names: tuple[str, ...]
+
+
+class Append(NamedTuple):
+    """A way to add rows to a log; made by a Dialect."""
+
+    run: Callable[["Transaction", Sequence[Values], dict[str, object]], int]
 
 
 class Dialect(Protocol):
@@ -64,6 +71,12 @@ class Dialect(Protocol):
 
     def lookup(self, statement: Select[Any], column: ColumnElement[Any]) -> Lookup:
         """Complete `statement` with "column is among the values given"."""
+
+    def append_rows(self, log: Table, counter: Column[Any], following: Callable[[FromClause], Insert]) -> Append:
+        """Number rows by a counter, add them to a log whose first column is the number, and tell other nodes the last.
+
+        `following` makes an INSERT from what was added.
+        """
 
     def fix(self, statement: ClauseElement) -> Fixed:
         """Compile a statement once and for all."""
@@ -117,9 +130,20 @@ class Transaction:
         """Run a hot writing statement for all `values` (tuples in the order of its columns). → rows written."""
         return rows.run(self.cursor, rows.sql, values) if values else 0
 
+    def write_later(self, rows: Rows, values: Sequence[Values]) -> None:
+        """As `write_rows`, where nobody asks how many: before whatever is asked next, at the latest before COMMIT."""
+        self.write_rows(rows, values)
+
+    def append(self, append: Append, values: Sequence[Values], **following: object) -> int:
+        """Add rows to a log, numbered in their order. → the last one's number."""
+        return append.run(self, values, following)
+
     def look_up(self, lookup: Lookup, keys: Sequence[str]) -> list[Values]:
         """Run a hot reading statement for all `keys`."""
-        return lookup.run(self.cursor, lookup.sql, keys) if keys else []
+        if not keys:
+            return []
+        lookup.run(self.cursor, lookup.sql, keys)
+        return self.cursor.fetchall()
 
     def run(self, fixed: Fixed, **values: object) -> Cursor:
         """Run a hot statement."""
