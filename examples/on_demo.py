@@ -4,6 +4,7 @@ The program is told what any program must be told of a server:
 
     HAKIKA_SERVER, HAKIKA_API_KEY   where it is, and a key of its own
     HAKIKA_WEBHOOK_SECRET           that of a webhook endpoint at URL, which is gone when the program is; - for none
+    HAKIKA_DATA_DIR                 a folder that is emptied together with the demo's payments, unless you set it
 
 python examples/on_demo.py URL COMMAND…
 
@@ -16,7 +17,7 @@ import signal
 import subprocess
 import sys
 
-from hakika.cli.connection import Remote, find_server
+from hakika.cli.connection import data_dir_for, find_server
 from hakika.cli.voice import Failure
 from hakika.config import read_settings
 
@@ -33,7 +34,13 @@ def main(url: str, *command: str) -> int:
     new = {"url": url, "mode": "test", "description": "An example"}
     endpoint = remote.call("POST", "/v1/endpoints", new) if url != "-" else {"id": "", "secret": ""}
     try:
-        return _run(remote, made["key"] if made else key, endpoint["secret"], command)
+        told = {
+            "HAKIKA_SERVER": remote.url,
+            "HAKIKA_API_KEY": made["key"] if made else key,
+            "HAKIKA_WEBHOOK_SECRET": endpoint["secret"],
+            "HAKIKA_DATA_DIR": str(data_dir_for(settings, remote.url)),
+        }
+        return _run(told, command)
     finally:
         with contextlib.suppress(Failure):  # the demo may have ended first
             if endpoint["id"]:
@@ -42,8 +49,7 @@ def main(url: str, *command: str) -> int:
                 remote.revoke_key(made["id"])
 
 
-def _run(remote: Remote, key: str, secret: str, command: tuple[str, ...]) -> int:
-    told = {"HAKIKA_SERVER": remote.url, "HAKIKA_API_KEY": key, "HAKIKA_WEBHOOK_SECRET": secret}
+def _run(told: dict[str, str], command: tuple[str, ...]) -> int:
     program = subprocess.Popen(command, env={**os.environ, **told})
     signal.signal(signal.SIGTERM, lambda *_: program.terminate())
     while True:

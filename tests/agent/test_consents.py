@@ -26,7 +26,7 @@ async def test_a_link_is_given_and_a_yes_counts_once(counter: Counter) -> None:
     tools, page = given(counter)
     told = await tools.send_instant_payment_with_tracking(PAYER, 500, "<b>lunch</b>")
     assert told["status"] == "needs_confirmation"
-    assert "No phone was prompted" in told["message"]
+    assert "prompted no phone" in told["message"]
     assert "471147" not in str(told)
     link = told["confirm_at"]
     assert (await tools.send_instant_payment_with_tracking(PAYER, 500, "<b>lunch</b>"))["confirm_at"] == link

@@ -205,7 +205,7 @@ def test_the_extras_are_extras(tmp_path: Path) -> None:
     command = [sys.executable, "-c", BLOCKED]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
-    assert "pip install 'hakika[mcp]'" in done.stderr
+    assert "-m pip install 'hakika[mcp]'" in " ".join(done.stderr.split())
 
 
 def test_without_a_key_or_with_two_grants_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,22 @@ def test_what_is_flagged_is_not_asked_again() -> None:
     assert wording.tell(payment("failed", flags=("contradicted",)))["may_ask_again"] is False
 
 
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ("cancelled", "the request was cancelled on the phone"),
+        ("expired", "the prompt was not answered in time"),
+        ("failed", "the request was declined"),
+    ],
+)
+def test_what_is_worded_for_the_payer_is_quoted_to_the_merchant(status: str, why: str) -> None:
+    """Who reads the answer is not the payer: “you” stands in a quotation alone."""
+    message = wording.tell(payment(status))["message"]
+    own, quoted = message.split(" In words for the payer: ")
+    assert own == f"Not paid: {why}. 0712345678 was not charged."
+    assert quoted == "“You cancelled the request.”"
+
+
 def test_success_has_the_seeds_details() -> None:
     """By M-Pesa's names, as integrations of the seed read them."""
     told = wording.tell(payment("completed", amount_received=500, paid_at="2019-12-19T07:21:15Z"))

@@ -7,15 +7,25 @@ from typing import Any
 
 import pytest
 
+from hakika.cli.connection import data_dir_for
+from hakika.config import parse_settings
+from hakika.serving.presence import Presence, announce
 from tests.examples.world import World
 
-SAID = ("Send 500 to 0712345678 for lunch", "Send 500 to 0799999999 for lunch", "recent payments", "hello")
+SAID = (
+    "Send 500 to 0712345678 for lunch",
+    "Send 500 to 0799999999 for lunch",
+    "recent payments",
+    "status of {receipt}",
+    "explain {receipt}",
+    "hello",
+)
 AGENTS = Path(__file__).parents[2] / "examples/agent"
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning")
 def test_the_seeds_dialogue_on_the_simulator(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """“Send 500 to 0712345678 for lunch” rings that phone, and is said to be paid when its owner paid."""
+    """“Send 500 to 0712345678 for lunch” rings that phone; when its owner paid, its receipt is said, and names it."""
     from google.adk.cli.utils.agent_loader import AgentLoader  # noqa: PLC0415
     from google.adk.runners import InMemoryRunner  # noqa: PLC0415
     from google.genai import types  # noqa: PLC0415
@@ -38,10 +48,29 @@ def test_the_seeds_dialogue_on_the_simulator(world: World, tmp_path: Path, monke
 
     async def talk() -> list[str]:
         session = (await runner.session_service.create_session(app_name="cashier", user_id="u")).id
-        return [await say(session, text) for text in SAID]
+        said = [await say(session, SAID[0])]
+        receipt = said[0].split()[-1].strip(".")
+        return said + [await say(session, text.format(receipt=receipt)) for text in SAID[1:]]
 
-    paid, refused, listed, helped = asyncio.run(talk())
-    assert "0712345678 was charged KES 500" in paid
+    paid, refused, listed, known, explained, helped = asyncio.run(talk())
+    receipt = world.client.payments.list(limit=1).data[0].receipt
+    assert paid == f"Paid: 0712345678 was charged KES 500. M-Pesa receipt {receipt}."
     assert "0799999999 is not among the phones" in refused
-    assert "payments, newest first" in listed
+    assert listed.startswith("1 payment, newest first.")
+    assert f"KES 500 from 0712***678, completed {receipt}" in listed
+    assert known == paid
+    assert explained.startswith(paid)
+    assert "was published as payment.completed" in explained
     assert "Send 500 to" in helped
+
+
+def test_what_was_asked_of_a_demo_is_kept_with_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next demo empties its folder: else the agent would speak of payments that it does not know."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HAKIKA_DATA_DIR", raising=False)
+    demo, url = Path(".hakika/demo/9000"), "http://localhost:9000"
+    with announce(demo, Presence(url, 1, "2026-11-21T06:00:00Z", "sqlite", "local_1")):
+        assert data_dir_for(parse_settings(), url) == demo
+        assert data_dir_for(parse_settings(), "http://localhost:9001") == Path(".hakika")
+        monkeypatch.setenv("HAKIKA_DATA_DIR", "elsewhere")
+        assert data_dir_for(parse_settings(), url) == Path("elsewhere")

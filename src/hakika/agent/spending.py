@@ -8,6 +8,7 @@ the day       reserved on the disk, before the server hears of it
 the server    one idempotency key an attempt: whatever is lost or doubled on the way, the phone rings once
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -222,9 +223,7 @@ class Spender:
             if (before or error.repeated) and not isinstance(error, REFUSED_FOR_SURE):
                 return Asked(answer=self._admit(charge))
             self.purse.release(charge)
-            beside = {"retry_after_seconds": error.retry_after} if error.retry_after else {}
-            code = "server_down" if isinstance(error, NeverSent) else error.code
-            return Asked(answer=refuse(code, f"{clean(error.detail, 300)}", again=True, **beside))
+            return Asked(answer=_tell_refused(error))
         except HakikaError:
             return Asked(answer=self._admit(charge))
         self.purse.keep(charge._replace(payment=payment.id))
@@ -278,6 +277,17 @@ class Spender:
                 payment.checkout_request_id or "",
             )
         )
+
+
+def _tell_refused(error: HakikaError) -> Answer:
+    """Say why the server did not take it, and where it helps to wait, how long."""
+    code = "server_down" if isinstance(error, NeverSent) else error.code
+    title = f"{clean(error.problem.get('title'), 100)}: " if isinstance(error, PayerBusy | RepeatedTooSoon) else ""
+    said = f"{title}{clean(error.detail, 300)}"
+    if not error.retry_after:
+        return refuse(code, said, again=True)
+    said = f"{said} It can be asked in {math.ceil(error.retry_after)} seconds."
+    return refuse(code, said, again=True, retry_after_seconds=error.retry_after)
 
 
 def _is_holder(payment: Payment, charge: Charge) -> bool:

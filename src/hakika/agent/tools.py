@@ -210,7 +210,8 @@ class Toolbox:
         except HakikaError as error:
             return _tell_error(error)
         shown = [wording.summarize(payment) for payment in page.data]
-        count = f"{len(shown)} payments, newest first{'; there are more' if page.has_more else ''}."
+        noun = "payment" if len(shown) == 1 else "payments"
+        count = f"{len(shown)} {noun}, newest first{'; there are more' if page.has_more else ''}."
         return {"status": "ok", "message": count, "payments": shown}
 
     async def explain_payment(self, payment: str) -> Answer:

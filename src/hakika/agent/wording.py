@@ -83,8 +83,8 @@ def summarize(payment: Payment) -> Answer:
 
 
 def refuse(reason: str, message: str, *, again: bool = False, **beside: object) -> Answer:
-    """Say that nothing was asked of any phone, and why."""
-    said = f"{message} No phone was prompted and no money moved."
+    """Say that nothing was asked of any phone now, and why; of an earlier call that says nothing."""
+    said = f"{message} This call prompted no phone and moved no money."
     return {"status": "refused", "reason": reason, "message": said, "may_ask_again": again, **beside}
 
 
@@ -101,7 +101,7 @@ def admit_ignorance(message: str, **beside: object) -> Answer:
 
 def _judge(payment: Payment) -> tuple[str, str, str, bool]:
     """→ our status, the seed's three-valued one, the sentence, and whether asking again can charge nobody twice."""
-    who, how_much = spell_phone(payment.phone), spell_amount(payment.amount)
+    who, how_much, again = spell_phone(payment.phone), spell_amount(payment.amount), not payment.flags
     match payment.status:
         case "completed":
             receipt = f" M-Pesa receipt {clean(payment.receipt, 20)}." if payment.receipt else ""
@@ -113,7 +113,7 @@ def _judge(payment: Payment) -> tuple[str, str, str, bool]:
             told = f"{came} came from {who}, and {how_much} was asked for. A person must look at it. Do not ask again."
             return "unknown", "pending", told, False
         case "failed" | "cancelled" | "expired":
-            return "failed", "failed", f"Not paid: {_why(payment)} {who} was not charged.", not payment.flags
+            return "failed", "failed", f"Not paid: {_why(payment)} {who} was not charged.{_tell_payer(payment)}", again
         case "unresolved":
             told = f"It is not known whether {who} was charged {how_much}. A person is looking into it. {WAIT_ON}"
             return "unknown", "pending", told, False
@@ -124,12 +124,19 @@ def _judge(payment: Payment) -> tuple[str, str, str, bool]:
 
 
 def _why(payment: Payment) -> str:
-    usual = {
-        "cancelled": "the request was cancelled on the phone.",
-        "expired": "nobody answered the prompt in time.",
-    }
+    match payment.status:
+        case "cancelled":
+            return "the request was cancelled on the phone."
+        case "expired":
+            return "the prompt was not answered in time."
+        case _:
+            return "the request was declined."
+
+
+def _tell_payer(payment: Payment) -> str:
+    """What to tell the payer: it is worded for them, and the one who reads our sentence is another."""
     said = clean(payment.failure.message, 300) if payment.failure else ""
-    return said or usual.get(payment.status, "M-Pesa declined it.")
+    return f" In words for the payer: “{said}”" if said else ""
 
 
 def _stage(payment: Payment) -> str:

@@ -1,6 +1,7 @@
 """`hakika mcp`: the tools for AI agents, as a server of the Model Context Protocol."""
 
 import secrets
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,7 +74,7 @@ def _require_extra() -> None:
         raise Failure(
             "The package `mcp` is not installed",
             "`hakika mcp` needs it, and the server does not.",
-            cure="pip install 'hakika[mcp]'",
+            cure=f"{sys.executable} -m pip install 'hakika[mcp]'",
             code="missing_extra",
             exit_code=2,
         ) from None
@@ -97,7 +98,7 @@ def _read_grant(file: Path | None, options: dict[str, Any]) -> "Grant | None":
 
 def _assemble(grant: "Grant | None", named: str) -> "Toolbox":
     from hakika.agent.assembly import build_toolbox, query_of
-    from hakika.cli.connection import find_server
+    from hakika.cli.connection import data_dir_for, find_server
     from hakika.client import AsyncHakika
     from hakika.client.clients import SERVER
     from hakika.config import parse_settings
@@ -113,7 +114,8 @@ def _assemble(grant: "Grant | None", named: str) -> "Toolbox":
             code="no_key",
             exit_code=2,
         )
-    return build_toolbox(AsyncHakika(key, url), grant, data_dir=settings.data_dir, query=query_of(settings))
+    kept = data_dir_for(settings, url)
+    return build_toolbox(AsyncHakika(key, url), grant, data_dir=kept, query=query_of(settings))
 
 
 def _serve_stdio(toolbox: "Toolbox") -> None:

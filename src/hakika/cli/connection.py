@@ -209,6 +209,19 @@ def _look_around(data_dir: Path) -> tuple[list[Presence], list[Presence]]:
     return [own] if own else [], [demo for demo in demos if demo]
 
 
+def data_dir_for(settings: Settings, url: str) -> Path:
+    """Where to keep what concerns the payments there: of a demo in its own folder, which is emptied together with them.
+
+    Kept elsewhere it would speak of payments that the next demo does not know.
+    """
+    if "data_dir" in settings.model_fields_set:
+        return settings.data_dir
+    folders = sorted(file.parent for file in DEMOS.glob(f"*/{FILE}"))
+    known = ((folder, read_presence(folder)) for folder in folders)
+    ours = (folder for folder, presence in known if presence and _same_address(presence.url, url))
+    return next(ours, settings.data_dir)
+
+
 def check_address(url: str) -> None:
     """Raise Failure for what is no server's address."""
     try:
