@@ -142,6 +142,27 @@ async def test_who_is_slow_reads_on_from_the_log(till: Till) -> None:
     assert [message.number for message in got if message] == list(range(2, PAGE * 3 + 2))
 
 
+async def test_who_falls_behind_while_catching_up_misses_none(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More is published while a page of the log is read than is held for one: that too is read from the log."""
+    row = await till.ask()
+    till.notices.tell_events(await publish_some(till, row, 2))
+    await till.feed.look()
+    read, bursts = till.feed.read, iter((HELD + 6, HELD * 2 + 5, 1))
+
+    async def read_amid_a_burst(after: int, upto: int, wanted: Wanted) -> list[EventRow]:
+        page = await read(after, upto, wanted)
+        for _ in range(next(bursts, 0)):
+            till.notices.tell_events(await publish_some(till, row, 1))
+        return page
+
+    monkeypatch.setattr(till.feed, "read", read_amid_a_burst)
+    total = 3 + HELD * 3 + 12
+    with till.feed.subscribe(0, EVERY) as subscription:
+        following = subscription.follow(1_000)
+        got = [await anext(following) for _ in range(total)]
+    assert [message.number for message in got if message] == list(range(1, total + 1))
+
+
 async def test_only_what_is_wanted_comes(till: Till) -> None:
     """One mode, some types; probes only by name; live or from the log alike."""
     row = await till.ask()

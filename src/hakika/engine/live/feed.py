@@ -79,7 +79,7 @@ class Subscription:
     async def follow(self, beat_ms: int) -> AsyncIterator[Published | None]:
         """Every event that is wanted, once, in order; None after each quiet `beat_ms`. Raises StoreUnavailable."""
         while not self.over:
-            if self._behind:
+            while self._behind and not self.over:  # it may fall behind again while it catches up
                 async for message in self._catch_up():
                     yield message
             held = self._take()
