@@ -81,8 +81,9 @@ class Renderer:
 
 
 def _write_for_machines(story: Sequence[Any], head: Mapping[str, str]) -> str:
-    begun = _ENCODE(head)[:-1] + b","
-    return b"\n".join([begun + _ENCODE(part)[1:] for part in story]).decode()
+    # All in one go: in JSON no text has a line's end, so each that is followed by a brace begins a line.
+    lines = b"\n" + _ENCODE_LINES(story)[:-1]
+    return lines.replace(b"\n{", b"\n" + _ENCODE(head)[:-1] + b",")[1:].decode()
 
 
 def _write_for_people(story: Sequence[Any], head: Mapping[str, str]) -> str:
@@ -204,6 +205,7 @@ def mask_text(text: str) -> str:
 
 
 _ENCODE = msgspec.json.Encoder().encode
+_ENCODE_LINES = msgspec.json.Encoder().encode_lines
 
 
 def _encode(line: MutableMapping[str, Any], **_: Any) -> str:

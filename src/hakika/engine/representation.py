@@ -119,6 +119,7 @@ def as_dict(row: PaymentRow) -> dict[str, Any]:
     return decoded
 
 
+@functools.lru_cache(4096)  # a batch has one moment, which each of its payments names twice
 def iso(at_ms: int) -> str:
     """UTC milliseconds → `2026-11-21T06:30:00.123Z`."""
     second, rest_ms = divmod(at_ms, 1000)

@@ -95,13 +95,13 @@ _FIRST_DUE = (
     .where(and_(deliveries.c.endpoint == endpoints.c.id, deliveries.c.due_at_ms.is_not(None)))
     .scalar_subquery()
 )
-# Built once: it is run for every batch that is committed.
+# Run for every batch that is committed.
 _DUE_LANES = select(*COLUMNS, _FIRST_DUE.label("first")).where(endpoints.c.active.is_(True))
 
 
 def list_due_lanes(tx: Transaction) -> list[DueLane]:
     """Every endpoint that is on and owed something, with when the first of it is due."""
-    rows = tx.all(_DUE_LANES)
+    rows = tx.ask(_DUE_LANES)
     return [DueLane(EndpointRow._make(row[:-1]), int(row[-1])) for row in rows if row[-1] is not None]
 
 

@@ -122,10 +122,10 @@ _INSERT_CLAIM = insert(reference_claims)
 def claim_reference(tx: Transaction, account: str, reference: str, payment_id: str) -> str:
     """Take the claim on a reference, or leave it with its holder. → the id of the payment that holds it."""
     tx.lock_name(f"reference:{account}:{reference}")
-    row = tx.execute(_CLAIM, {"charging": account, "charged": reference}).first()
-    if row is not None:
-        return str(row[0])
-    tx.execute(_INSERT_CLAIM, {"account": account, "reference": reference, "payment": payment_id})
+    found = tx.ask(_CLAIM, charging=account, charged=reference)
+    if found:
+        return str(found[0][0])
+    tx.tell(_INSERT_CLAIM, account=account, reference=reference, payment=payment_id)
     return payment_id
 
 

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -159,6 +160,10 @@ class PostgresTransaction(Transaction):
     @contextlib.contextmanager
     def _together(self) -> Iterator[None]:
         """Send what waits, and what is run in the block, and wait once. Raises what the first of them raised."""
+        begins = self._bare.info.transaction_status == TransactionStatus.IDLE  # psycopg's BEGIN is a trip of its own
+        if not begins and not self._later:
+            yield
+            return
         later, self._later = self._later, []
         with self._bare.pipeline():
             for rows, values in later:

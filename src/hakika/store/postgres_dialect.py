@@ -17,7 +17,7 @@ from sqlalchemy.sql import ClauseElement, ColumnElement, FromClause, Select, bin
 from sqlalchemy.types import LargeBinary
 
 from hakika.store.listening import CHANNEL
-from hakika.store.transaction import Append, Cursor, Fixed, Lookup, Rows, Transaction, Values, identity_of
+from hakika.store.transaction import Append, Cursor, Fixed, Lookup, Rows, Transaction, Values, fix_compiled, identity_of
 
 _DIALECT: Any = postgres_dialect(paramstyle="format")  # type: ignore[no-untyped-call]
 _PLACE: Column[Any] = Column("place", Integer)
@@ -30,6 +30,7 @@ class PostgresDialect:
 
     def __init__(self, node: str = "") -> None:
         self._node = node
+        self._fixed: dict[ClauseElement, Fixed] = {}
 
     def insert_rows(self, table: Table, columns: Sequence[Column[Any]], *, on_conflict: str = "") -> Rows:
         """See Dialect.insert_rows."""
@@ -86,8 +87,10 @@ class PostgresDialect:
 
     def fix(self, statement: ClauseElement) -> Fixed:
         """See Dialect.fix."""
-        compiled: Any = statement.compile(dialect=_DIALECT)
-        return Fixed(str(compiled), tuple(compiled.positiontup))
+        fixed = self._fixed.get(statement)
+        if fixed is None:
+            fixed = self._fixed[statement] = fix_compiled(statement.compile(dialect=_DIALECT))
+        return fixed
 
     def for_update(
         self, statement: Select[Any], *, in_order_of: Column[Any] | None = None, skip_locked: bool = False

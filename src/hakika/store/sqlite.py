@@ -68,7 +68,8 @@ class SqliteStore:
         keep_private(self.path)
         self._place = find_place(self.path)
         self._write_engine, self._read_engine = _engine(url, pooled=False), _engine(url, pooled=True)
-        self._glance_engine = _engine(url, pooled=True, busy_timeout_ms=0)
+        self._glance_engine = _engine(url, pooled=False, busy_timeout_ms=0)
+        self._glancing: Connection | None = None
         self._writer: Connection | None = None
         self._jobs: deque[_Queued] = deque()
         self._wake = asyncio.Event()
@@ -82,10 +83,7 @@ class SqliteStore:
 
     def read_now(self, job: Job[T]) -> T:
         """Run `job` on a connection of its own and wait for it."""
-        return self._read_on(self._read_engine, job)
-
-    def _read_on(self, engine: Engine, job: Job[T]) -> T:
-        with _mapped_errors(), engine.connect() as connection:
+        with _mapped_errors(), self._read_engine.connect() as connection:
             try:
                 return job(_transaction(connection, self.dialect))
             finally:
@@ -105,9 +103,25 @@ class SqliteStore:
         if self._closed:
             raise StoreUnavailable("The store is closed.")
         try:
-            return self._read_on(self._glance_engine, job)
+            return self._glance_at(job)
         except StoreUnavailable:
+            self._drop_glancing()
             return await self.read(job)
+
+    def _glance_at(self, job: Job[T]) -> T:
+        # One connection, held: to take it from a pool and give it back costs more than such a read.
+        with _mapped_errors():
+            if self._glancing is None:
+                self._glancing = self._glance_engine.connect()
+            try:
+                return job(_transaction(self._glancing, self.dialect))
+            finally:
+                self._glancing.rollback()
+
+    def _drop_glancing(self) -> None:
+        if self._glancing is not None:
+            _let_go(self._glancing)
+            self._glancing = None
 
     async def listen(self, _: Callable[[str], None]) -> None:
         """Nobody to hear: there is one process. What a command writes is found in the log."""
@@ -221,8 +235,8 @@ class SqliteStore:
         self._commits.shutdown()
         self._checkpoints.close()
         self._reads.shutdown()
+        self._drop_glancing()
         self._read_engine.dispose()
-        self._glance_engine.dispose()
 
 
 class _Queued(NamedTuple):

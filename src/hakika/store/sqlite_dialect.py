@@ -10,13 +10,16 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.sql import ClauseElement, ColumnElement, FromClause, Select
 from sqlalchemy.sql.schema import Column
 
-from hakika.store.transaction import Append, Cursor, Fixed, Lookup, Rows, Transaction, Values, identity_of
+from hakika.store.transaction import Append, Cursor, Fixed, Lookup, Rows, Transaction, Values, fix_compiled, identity_of
 
 
 class SqliteDialect:
     """Statements as SQLite takes them: one text, run for each row of values."""
 
     name = "sqlite"
+
+    def __init__(self) -> None:
+        self._fixed: dict[ClauseElement, Fixed] = {}
 
     def insert_rows(self, table: Table, columns: Sequence[Column[Any]], *, on_conflict: str = "") -> Rows:
         """See Dialect.insert_rows."""
@@ -63,8 +66,10 @@ class SqliteDialect:
 
     def fix(self, statement: ClauseElement) -> Fixed:
         """See Dialect.fix."""
-        compiled: Any = statement.compile(dialect=sqlite_dialect())
-        return Fixed(str(compiled), tuple(compiled.positiontup))
+        fixed = self._fixed.get(statement)
+        if fixed is None:
+            fixed = self._fixed[statement] = fix_compiled(statement.compile(dialect=sqlite_dialect()))
+        return fixed
 
     def for_update(
         self,

@@ -120,12 +120,6 @@ payments = Table(
     Index("ix_payments_phone", "phone", "created_at_ms"),
     Index("ix_payments_reference", "reference", "created_at_ms"),
     Index("ix_payments_created", "created_at_ms", "id"),
-    Index(
-        "ix_payments_receipt",
-        "receipt",
-        postgresql_where=text("receipt <> ''"),
-        sqlite_where=text("receipt <> ''"),
-    ),
     Index("ix_payments_checkout", "checkout_request_id"),
     Index(
         "ix_payments_troubled",

@@ -132,7 +132,7 @@ class Deliverer:
     async def _take(self) -> float:
         """Take what is due and there is room for, and begin to send it. → how long until more is due, in ms."""
         now_ms = self._clock()
-        lanes = await self._store.read(list_due_lanes)
+        lanes = await self._store.glance(list_due_lanes)
         wanted = {lane.endpoint.id: self._room(lane) for lane in lanes if _opens_at(lane) <= now_ms}
         self._barred = bool(lanes) and not wanted
         wanted = {endpoint: room for endpoint, room in wanted.items() if room > 0}
