@@ -2,14 +2,20 @@
 
 Payers answer log-normally with a median of 15 s, a quarter of them declining; no competing load. Measured from
 the payer's answer (or from the prompt's end, where there was none) until the payment is final in the database.
+
+`awaited`: somebody waits for each payment from the request until its end, as a held /wait, a stream or a page does.
 """
 
 import asyncio
 import random
 import statistics
 import tempfile
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from bench.payments import SIMULATED
 from hakika.config import read_settings
@@ -20,19 +26,28 @@ from hakika.engine.case import Origin
 from hakika.engine.cashier import Cashier
 from hakika.engine.clock import Clock
 from hakika.engine.desk import Posted
+from hakika.engine.live.awaited import EVERY_MS, Awaited
+from hakika.engine.live.notices import Watch
 from hakika.engine.orders import read_order
 from hakika.engine.worker import Worker
 from hakika.main import House, build_house, sync_default_account
 from hakika.simulator import CallbackPost, Network, Settings
 from hakika.simulator.rules import read_rule
-from hakika.store.payments import next_due_at
+from hakika.store.payments import PaymentRow, next_due_at
 from hakika.store.search import Search, search_payments
 
 START_MS = 1_795_000_000_000
 PAYMENTS = 600
+PAYMENTS_FOR_A_FEW = 3_000  # where only some callbacks are lost: as many as those are told apart by
 APART_MS = 20_000  # between requests: no competing load
 PAYERS = {"answers": {"pay": 0.75, "cancel": 0.15, "wrong_pin": 0.05, "no_funds": 0.05}, "median_ms": 15_000}
 OVER_MS = 30 * 60_000
+CASES: dict[str, dict[str, Any]] = {
+    "all_callbacks_lost": {"lost": 1.0},
+    "callbacks_healthy": {"lost": 0.0},
+    "callbacks_healthy_awaited": {"lost": 0.0, "awaited": True},
+    "few_callbacks_lost_awaited": {"lost": 0.03, "awaited": True, "payments": PAYMENTS_FOR_A_FEW},
+}
 
 
 class VirtualClock(Clock):
@@ -75,20 +90,60 @@ class MemoryDaraja:
         return Answer(answer.status, dict(answer.headers), answer.body)
 
 
-async def measure_certainty(*, callbacks_lost: bool, seed: int = 1) -> dict[str, Any]:
-    """Run the payments to their ends. → percentiles in seconds of the simulator's clock, and queries a payment."""
+class Crowd:
+    """Those who wait: one for each payment, until its end."""
+
+    def __init__(self, house: House, clock: VirtualClock) -> None:
+        self._notices, self._clock = house.ledger.notices, clock
+        self._awaited = Awaited(house.store, self._notices, clock)
+        self._waits: dict[str, AbstractContextManager[Watch]] = {}
+        self._marks_at_ms = 0
+        self._notices.listen(self._leave)
+
+    def join(self, payment_id: str) -> None:
+        """Begin to wait for a payment."""
+        self._waits[payment_id] = self._notices.watch(payment_id)
+        self._waits[payment_id].__enter__()
+
+    async def mark(self) -> None:
+        """Have the server mark what is awaited, as often as it does."""
+        if self._clock() >= self._marks_at_ms:
+            await self._awaited.mark()
+            self._marks_at_ms = self._clock() + EVERY_MS
+
+    def next_due_ms(self) -> int | None:
+        """When to mark again, if somebody waits."""
+        return self._marks_at_ms if self._waits else None
+
+    def _leave(self, row: PaymentRow) -> None:
+        if row.status != "pending" and row.id in self._waits:
+            self._waits.pop(row.id).__exit__(None, None, None)
+
+
+async def measure_certainty(
+    *, lost: float, awaited: bool = False, payments: int = PAYMENTS, seed: int = 1
+) -> dict[str, Any]:
+    """Run the payments to their ends; `lost`: the share of callbacks. → of all, and of those alone where some are."""
     with tempfile.TemporaryDirectory(prefix="hakika-bench-") as folder:
         clock, chance = VirtualClock(), random.Random(seed)  # noqa: S311 - a bench wants the same run each time
         settings = read_settings(database_url=f"sqlite:///{folder}/h.db", data_dir=Path(folder), **SIMULATED)
         house = build_house(settings, clock, chance.randbytes)
         await house.store.write(lambda tx: sync_default_account(house, tx))
         network = Network(Settings(seed=seed, default_rule=read_rule(PAYERS)))
-        if callbacks_lost:
-            network.set_faults({"callback_lost": 1.0})
+        network.set_faults({"callback_lost": lost} if lost else {})
         cashier, worker = house.hire(MemoryDaraja(network, clock), "http://127.0.0.1")
-        await _play(house, network, cashier, worker, clock)
-        rows = await house.store.read(lambda tx: search_payments(tx, Search(limit=PAYMENTS)))
+        crowd = Crowd(house, clock) if awaited else None
+        await _play(house, network, cashier, worker, clock, crowd, payments)
+        rows = await house.store.read(lambda tx: search_payments(tx, Search(limit=payments)))
         await house.store.close()
+    told = _describe(network, rows)
+    if 0 < lost < 1:
+        told["of_those_lost"] = _describe(network, [row for row in rows if not row.called_back_at_ms])
+    return told
+
+
+def _describe(network: Network, rows: Sequence[PaymentRow]) -> dict[str, Any]:
+    """Percentiles in seconds of the simulator's clock, and queries a payment."""
     took = []
     for row in rows:
         push = network.find(row.checkout_request_id or "")
@@ -104,20 +159,33 @@ async def measure_certainty(*, callbacks_lost: bool, seed: int = 1) -> dict[str,
     }
 
 
-async def _play(house: House, network: Network, cashier: Cashier, worker: Worker, clock: VirtualClock) -> None:
+async def _play(
+    house: House,
+    network: Network,
+    cashier: Cashier,
+    worker: Worker,
+    clock: VirtualClock,
+    crowd: Crowd | None,
+    payments: int,
+) -> None:
     """Jump from one thing that is due to the next until all is final."""
-    arrivals = [(START_MS + place * APART_MS, place) for place in range(PAYMENTS)]
+    arrivals = [(START_MS + place * APART_MS, place) for place in range(payments)]
     end_ms = arrivals[-1][0] + OVER_MS
     while clock.now_ms < end_ms:
         while arrivals and arrivals[0][0] <= clock.now_ms:
             _, place = arrivals.pop(0)
             phone = f"2547{place:08d}"
-            await cashier.request(read_order(amount=100, phone=phone, reference=f"order-{place}"))
+            asked = await cashier.request(read_order(amount=100, phone=phone, reference=f"order-{place}"))
+            if crowd:
+                crowd.join(msgspec.json.decode(asked.body)["id"])
         for post in network.due_callbacks(clock.now_ms):
             await _post(house, post, clock.now_ms)
+        if crowd:
+            await crowd.mark()
         await worker.run_once()
         due_at_ms = await house.store.read(next_due_at)
         waiting = [due_at_ms, network.next_due_ms(), arrivals[0][0] if arrivals else None]
+        waiting += [crowd.next_due_ms()] if crowd else []
         soonest = min((at_ms for at_ms in waiting if at_ms is not None), default=None)
         if soonest is None:
             return
@@ -131,7 +199,5 @@ async def _post(house: House, post: CallbackPost, now_ms: int) -> None:
 
 
 if __name__ == "__main__":
-    for lost in (True, False):
-        print(
-            "all callbacks lost" if lost else "callbacks healthy", asyncio.run(measure_certainty(callbacks_lost=lost))
-        )
+    for name, case in CASES.items():
+        print(name, asyncio.run(measure_certainty(**case)))

@@ -23,6 +23,7 @@ from hakika_hotspot.purchases import Asking
 from hakika_hotspot.receiver import Reader, Receiver
 from hakika_hotspot.store import Store, Transaction
 from hakika_hotspot.tries import forget_tries
+from hakika_hotspot.waits import Waits
 
 SECRET, SECRET_OF = "webhook_secret", "webhook_url"
 EVENTS = ["payment.*"]
@@ -46,7 +47,8 @@ class Hotspot:
         self.asking = Asking(client, store)
         self.receiver = Receiver(store, settings.webhook_secret, settings.mode, clock)
         self.reader = Reader(store, client, settings.mode, clock)
-        self.portal = Portal(settings, store, self.asking, clock)
+        self.waits = Waits(client)
+        self.portal = Portal(settings, store, self.asking, self.waits, clock)
         self.network = NetworkWorker(store, settings, clock)
 
     def create_app(self) -> Starlette:
@@ -92,6 +94,7 @@ class Hotspot:
         """Everything that runs behind the pages, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.network.run())
+            group.create_task(self.waits.run())
             group.create_task(self._again(self.reader.read_once, self.settings.poll_s))
             group.create_task(self._again(self._tidy, ASK_AGAIN_S))
             group.create_task(self._listen())

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from hakika.domain import schedule
 from hakika.domain.schedule import (
+    AWAITED_QUERIES_AFTER_MS,
     CALLBACK_OVERDUE_MS,
     CONFIRM_APART_MS,
     EARLY_QUERIES_AFTER_MS,
@@ -21,6 +22,7 @@ from hakika.domain.schedule import (
     UNSURE_GIVE_UP_AFTER_MS,
     confirm_at,
     give_up_at,
+    is_ahead,
     is_last_word,
     next_query_at,
     resend_at,
@@ -46,7 +48,7 @@ def test_constants_keep_the_rules_that_they_name() -> None:
 
 def test_delays_only_grow() -> None:
     """Early queries follow one another, late ones back off, and so do attempts to send."""
-    for delays in (EARLY_QUERIES_AFTER_MS, LATE_QUERIES_APART_MS, RESEND_AFTER_MS):
+    for delays in (EARLY_QUERIES_AFTER_MS, AWAITED_QUERIES_AFTER_MS, LATE_QUERIES_APART_MS, RESEND_AFTER_MS):
         assert list(delays) == sorted(set(delays))
 
 
@@ -63,6 +65,39 @@ def test_healthy_callbacks_put_the_first_query_off() -> None:
     now_ms = PROMPTED + CALLBACK_OVERDUE_MS
     healthy = next_query_at(PROMPTED, now_ms, callbacks_arrive=True)
     assert healthy == next_query_at(PROMPTED, now_ms, callbacks_arrive=False)
+
+
+def test_who_waits_has_a_lost_callback_found_out_sooner() -> None:
+    """While callbacks arrive and somebody waits: four queries from 20 s on, then as if nobody waited."""
+    now_ms, asked_after_ms = PROMPTED, []
+    while now_ms < PROMPTED + CALLBACK_OVERDUE_MS:
+        now_ms = next_query_at(PROMPTED, now_ms, callbacks_arrive=True, awaited=True)
+        asked_after_ms.append(now_ms - PROMPTED)
+    assert asked_after_ms == [20_000, 31_000, 46_000, 62_000, CALLBACK_OVERDUE_MS]
+    after_ms = next_query_at(PROMPTED, now_ms, callbacks_arrive=True)
+    assert next_query_at(PROMPTED, now_ms, callbacks_arrive=True, awaited=True) == after_ms
+
+
+@given(st.integers(-MINUTE_MS, 2 * DAY_MS), st.booleans())
+def test_waiting_never_puts_a_query_off(after_ms: int, callbacks_arrive: bool) -> None:
+    """That somebody waits makes the next query earlier or changes nothing; where callbacks do not come, nothing."""
+    now_ms = PROMPTED + after_ms
+    awaited = next_query_at(PROMPTED, now_ms, callbacks_arrive=callbacks_arrive, awaited=True)
+    usual = next_query_at(PROMPTED, now_ms, callbacks_arrive=callbacks_arrive)
+    assert now_ms < awaited <= usual
+    assert callbacks_arrive or awaited == usual
+
+
+def test_only_what_waiting_asks_for_is_ahead() -> None:
+    """A query is ahead of its time at the times of who waits alone, and until a callback is overdue."""
+    for after_ms in AWAITED_QUERIES_AFTER_MS:
+        due_at_ms = PROMPTED + after_ms
+        assert is_ahead(PROMPTED, due_at_ms, due_at_ms)
+        assert not is_ahead(PROMPTED, due_at_ms + 1, due_at_ms + 1)
+        assert is_ahead(PROMPTED, due_at_ms, PROMPTED + CALLBACK_OVERDUE_MS - 1)
+        assert not is_ahead(PROMPTED, due_at_ms, PROMPTED + CALLBACK_OVERDUE_MS)
+    # Else one planned for another reason, while callbacks did not come, would be taken for one of these.
+    assert not {*AWAITED_QUERIES_AFTER_MS} & {*EARLY_QUERIES_AFTER_MS, CALLBACK_OVERDUE_MS}
 
 
 @given(st.integers(-MINUTE_MS, 2 * DAY_MS), st.booleans())

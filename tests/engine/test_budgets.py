@@ -96,7 +96,7 @@ async def test_who_is_waited_for_goes_first(till: Till, daraja: ScriptedDaraja) 
     await slow_account(till, calls_per_minute=6_000, queries_per_minute=5)
     rows = [await till.prompt(account="slow") for _ in range(5)]
     till.clock.pass_s(10)
-    await till.store.write(lambda tx: set_awaited(tx, [rows[3].id], till.clock() + 5_000))
+    await till.store.write(lambda tx: set_awaited(tx, [rows[3].id], till.clock(), till.clock() + 5_000))
     assert await till.work() == {"queried": 1}
     assert daraja.queries == [rows[3].checkout_request_id]
 

@@ -159,6 +159,16 @@ async def test_why_daraja_could_not_be_asked_is_told(till: Till, code: str, reas
     assert cause in named(explanation)
 
 
+async def test_a_callback_that_may_be_on_its_way_is_not_called_missing(till: Till) -> None:
+    """A query that was asked for somebody who waits can be the quicker one: 15 s later the callback is missing."""
+    row = await till.prompt()
+    till.daraja.query_default = say("0")
+    await till.work(after_s=20)
+    assert (await explain(till, row)).also == ()
+    till.clock.pass_s(15)
+    assert [one.cause for one in (await explain(till, row)).also] == ["callback-missing"]
+
+
 async def test_what_stands_beside_a_settled_payment_leaves_its_money_alone(till: Till) -> None:
     """Its callback did not come: that is told, but not that the money may have moved, for it has."""
     row = await till.prompt()

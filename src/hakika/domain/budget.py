@@ -2,7 +2,9 @@
 
 Daraja publishes no limits (daraja.md §4), so the rate adapts: it halves when Daraja says that it is too much,
 and grows back by a tenth of the full rate a minute. Pushes come first, but a quarter of what is refilled goes
-to queries alone, so that certainty never starves; queries also take what pushes leave.
+to queries alone, so that certainty never starves; queries also take what pushes leave. Queries ahead of their time
+(somebody waits, no callback is overdue yet) take only from the upper half of what may be called at once, and only once
+nothing else waits: whatever comes next finds the other half.
 """
 
 import msgspec
@@ -10,6 +12,7 @@ import msgspec
 from hakika.domain.schedule import MINUTE_MS
 
 QUERY_SHARE = 0.25
+KEPT_SHARE = 0.5  # of what may be called at once: not for queries ahead of their time
 BURST_MS = 10_000  # at most ten seconds' worth of calls at once
 SLOWEST_PER_MINUTE = 6.0
 SHRINK_APART_MS = 5_000  # the answers of one burst count as one complaint
@@ -33,6 +36,7 @@ class Grant(msgspec.Struct, frozen=True):
 
     pushes: int
     queries: int
+    ahead: int = 0
 
 
 def open_budget(calls_per_minute: float, queries_per_minute: float, now_ms: int) -> Budget:
@@ -64,8 +68,8 @@ def refill(budget: Budget, now_ms: int) -> Budget:
     )
 
 
-def spend(budget: Budget, pushes: int, queries: int) -> tuple[Budget, Grant]:
-    """Grant as many of the wanted calls as there is room for: pushes first, then queries."""
+def spend(budget: Budget, pushes: int, queries: int, ahead: int = 0) -> tuple[Budget, Grant]:
+    """Grant as many of the wanted calls as there is room for: pushes first, then queries, then queries `ahead`."""
     sent = min(pushes, int(budget.pushes))
     left = budget.pushes - sent
     # Queries take their own share, and what pushes leave once no push was turned away.
@@ -78,7 +82,27 @@ def spend(budget: Budget, pushes: int, queries: int) -> tuple[Budget, Grant]:
         queries=budget.queries - own,
         query_room=budget.query_room - asked,
     )
-    return spent, Grant(sent, asked)
+    early = 0
+    if (sent, asked) == (pushes, queries):
+        spent, early = _spend_ahead(spent, ahead)
+    return spent, Grant(sent, asked, early)
+
+
+def _spend_ahead(budget: Budget, ahead: int) -> tuple[Budget, int]:
+    # Half of the full rate's: a budget that has shrunk has little or nothing to spare.
+    kept = _burst(budget.full_rate) * KEPT_SHARE
+    own = max(0.0, budget.queries - kept * QUERY_SHARE)
+    others = max(0.0, budget.pushes - kept * (1 - QUERY_SHARE))
+    room = max(0.0, budget.query_room - _burst(budget.query_limit) * KEPT_SHARE)
+    early = min(ahead, int(own + others), int(room))
+    from_own = min(float(early), own)
+    spent = msgspec.structs.replace(
+        budget,
+        pushes=budget.pushes - (early - from_own),
+        queries=budget.queries - from_own,
+        query_room=budget.query_room - early,
+    )
+    return spent, early
 
 
 def shrink(budget: Budget, now_ms: int) -> Budget:

@@ -2,6 +2,7 @@
 
 resend_at       when to send again what was surely not processed
 next_query_at   when to ask Daraja, the first time and again
+is_ahead        whether a query is asked only because somebody waits
 give_up_at      when every automatic means is used up
 is_last_word    whether one decline is then conclusive
 retry_delivery_at  when to send an event again to a receiver that did not take it
@@ -64,6 +65,13 @@ Chosen by `bench/certainty.py`: with every callback lost, half of the payments a
 answer and 99 % within 18 s, at 3.5 queries a payment.
 """
 
+AWAITED_QUERIES_AFTER_MS = (20 * SECOND_MS, 31 * SECOND_MS, 46 * SECOND_MS, 62 * SECOND_MS)
+"""After the prompt, while callbacks arrive and somebody waits: for the one callback that is lost all the same.
+
+Chosen by `bench/certainty.py` (docs/decisions/0011): half of those that are lost are certain within 11 s of the
+payer's answer and 99 % within 22 s, at 0.7 queries for a payment that somebody waits for and whose callback comes.
+"""
+
 LATE_QUERIES_APART_MS = (
     20 * SECOND_MS,
     40 * SECOND_MS,
@@ -117,9 +125,15 @@ def resend_at(asked_at_ms: int, now_ms: int, attempts: int, wait_ms: int = 0) ->
     return at_ms if at_ms - asked_at_ms <= RESEND_WITHIN_MS else None
 
 
-def next_query_at(prompted_at_ms: int, now_ms: int, *, callbacks_arrive: bool) -> int:
-    """When to ask Daraja next about a prompt that came at `prompted_at_ms`, given that it is `now_ms`."""
+def next_query_at(prompted_at_ms: int, now_ms: int, *, callbacks_arrive: bool, awaited: bool = False) -> int:
+    """When to ask Daraja next about a prompt that came at `prompted_at_ms`, given that it is `now_ms`.
+
+    `awaited`: whether somebody waits for the payment.
+    """
     if callbacks_arrive and now_ms < prompted_at_ms + CALLBACK_OVERDUE_MS:
+        for after_ms in AWAITED_QUERIES_AFTER_MS if awaited else ():
+            if prompted_at_ms + after_ms > now_ms:
+                return prompted_at_ms + after_ms
         return prompted_at_ms + CALLBACK_OVERDUE_MS
     for after_ms in EARLY_QUERIES_AFTER_MS:
         if prompted_at_ms + after_ms > now_ms:
@@ -130,6 +144,11 @@ def next_query_at(prompted_at_ms: int, now_ms: int, *, callbacks_arrive: bool) -
         if at_ms > now_ms:
             return at_ms
     return now_ms + LATE_QUERIES_APART_MS[-1]
+
+
+def is_ahead(prompted_at_ms: int, due_at_ms: int, now_ms: int) -> bool:
+    """Whether a query that is due is one of those that only somebody's waiting asks for, and no callback is overdue."""
+    return now_ms < prompted_at_ms + CALLBACK_OVERDUE_MS and due_at_ms - prompted_at_ms in AWAITED_QUERIES_AFTER_MS
 
 
 def give_up_at(asked_at_ms: int, prompted_at_ms: int, *, unsure: bool) -> int:

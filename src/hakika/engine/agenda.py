@@ -72,8 +72,24 @@ def _plan_next_query(row: PaymentRow, facts: Facts, now_ms: int, arrive: Callbac
         second_at_ms = facts.query_declines[-1].at_ms + schedule.CONFIRM_DECLINE_AFTER_MS
         if second_at_ms > now_ms:
             return second_at_ms
-    arriving = row.verified and not row.called_back_at_ms and arrive(row.account, row.sending_at_ms)
-    return min(schedule.next_query_at(prompted_at_ms, now_ms, callbacks_arrive=arriving), give_up_at_ms)
+    awaited, expected = is_awaited(row, now_ms), _is_callback_expected(row, arrive)
+    next_at_ms = schedule.next_query_at(prompted_at_ms, now_ms, callbacks_arrive=expected, awaited=awaited)
+    return min(next_at_ms, give_up_at_ms)
+
+
+def _is_callback_expected(row: PaymentRow, arrive: CallbacksArrive) -> bool:
+    return row.verified and not row.called_back_at_ms and arrive(row.account, row.sending_at_ms)
+
+
+def is_awaited(row: PaymentRow, now_ms: int) -> bool:
+    """Whether somebody waits for the payment, as far as the database says."""
+    return row.awaited_until_ms >= now_ms
+
+
+def is_ahead(row: PaymentRow, now_ms: int, arrive: CallbacksArrive) -> bool:
+    """Whether the query that is due on `row` is only for who waits: its callback can still be expected."""
+    at_ms = prompted_at(row)
+    return schedule.is_ahead(at_ms, row.due_at_ms or 0, now_ms) and _is_callback_expected(row, arrive)
 
 
 def _confirm_at(row: PaymentRow, facts: Facts, now_ms: int, hint: Hint) -> int | None:

@@ -28,10 +28,10 @@ class Budgets:
         """Whose budgets these are."""
         return self._accounts.known()
 
-    def grant(self, tx: Transaction, account_id: str, pushes: int, queries: int) -> Grant:
+    def grant(self, tx: Transaction, account_id: str, pushes: int, queries: int, ahead: int = 0) -> Grant:
         """Spend as many of the wanted calls as there is room for."""
-        budget, grant = spend(self.read(tx, account_id), pushes, queries)
-        if grant.pushes or grant.queries:  # a round that was granted nothing costs no write
+        budget, grant = spend(self.read(tx, account_id), pushes, queries, ahead)
+        if grant.pushes or grant.queries or grant.ahead:  # a round that was granted nothing costs no write
             write_budget(tx, account_id, _ENCODE(budget).decode())
         return grant
 

@@ -1,6 +1,7 @@
 """Whether callbacks arrive, account by account: what decides when Daraja is asked.
 
-While they do, the first query waits until a callback would be overdue. When they do not (localhost, a broken
+While they do, the first query waits until a callback would be overdue; where somebody waits for the payment, a few come
+before that, as far as the budget has plenty left (docs/decisions/0011). When they do not (localhost, a broken
 tunnel, an outage), and before anything is known, queries start early. Where a tunnel says that no address leads to
 us, or that it changed since a prompt was sent, nobody waits for callbacks to be missed first.
 """

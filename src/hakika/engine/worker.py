@@ -13,6 +13,7 @@ import structlog
 from hakika.domain.errors import StoreUnavailable
 from hakika.domain.schedule import QUERY_LEASE_MS, SECOND_MS, START_LEASE_MS
 from hakika.engine.accounts import Accounts
+from hakika.engine.agenda import is_ahead, is_awaited
 from hakika.engine.budgets import Budgets
 from hakika.engine.case import read_facts
 from hakika.engine.clock import Clock
@@ -28,6 +29,7 @@ from hakika.store.payments import (
     hasten_queries,
     lease_queries,
     next_due_at,
+    put_off,
     set_due,
 )
 from hakika.store.transaction import Transaction
@@ -198,11 +200,23 @@ class Worker:
         pushes = [row for row in pushes if row.id not in spared]
         queries = [row for row in queries if row.id not in spared]
         if pushes or queries:
-            grant = self._budgets.grant(tx, account, len(pushes), len(queries))
-            pushes, queries = pushes[: grant.pushes], queries[: grant.queries]
+            pushes, queries = self._spend(tx, account, pushes, queries)
         set_due(tx, [row.id for row in (*pushes, *free)], now_ms + START_LEASE_MS)
         lease_queries(tx, [row.id for row in queries], now_ms, now_ms + QUERY_LEASE_MS)
         return [*pushes, *free, *queries]
+
+    def _spend(
+        self, tx: Transaction, account: str, pushes: list[PaymentRow], queries: list[PaymentRow]
+    ) -> tuple[list[PaymentRow], list[PaymentRow]]:
+        """Choose those that the budget grants. What is asked only for who waits is put off, rather than wait for it."""
+        now_ms = self._clock()
+        ahead = [row for row in queries if is_ahead(row, now_ms, self._health.expect)]
+        early, off = {row.id for row in ahead}, [row.id for row in ahead if not is_awaited(row, now_ms)]
+        ahead = [row for row in ahead if is_awaited(row, now_ms)]
+        queries = [row for row in queries if row.id not in early]
+        grant = self._budgets.grant(tx, account, len(pushes), len(queries), len(ahead))
+        put_off(tx, [*off, *(row.id for row in ahead[grant.ahead :])], now_ms)
+        return pushes[: grant.pushes], [*queries[: grant.queries], *ahead[: grant.ahead]]
 
     def _notice(self, row: PaymentRow) -> None:
         if row.due_at_ms is not None and row.due_at_ms <= self._clock() + LOOK_AGAIN_AFTER_MS:

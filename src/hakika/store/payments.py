@@ -4,8 +4,9 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, Integer, Select, bindparam, insert, select, update
+from sqlalchemy import BigInteger, Integer, Select, bindparam, case, insert, or_, select, update
 
+from hakika.domain.schedule import AWAITED_QUERIES_AFTER_MS, CALLBACK_OVERDUE_MS, QUERY_LEASE_MS
 from hakika.store.tables import payments as table
 from hakika.store.transaction import Dialect, Lookup, Rows, Transaction
 
@@ -125,7 +126,7 @@ _RIVALS_OF_A_REPEAT = _SAME_REFERENCE.where(table.c.allow_repeat.is_(False))
 
 def insert_payment(tx: Transaction, row: PaymentRow) -> None:
     """Store a new payment."""
-    tx.execute(_INSERT, row._asdict())
+    tx.tell(_INSERT, **row._asdict())
 
 
 def _rows(tx: Transaction, statement: Select[Any], values: dict[str, Any] | None = None) -> list[PaymentRow]:
@@ -134,7 +135,7 @@ def _rows(tx: Transaction, statement: Select[Any], values: dict[str, Any] | None
 
 def find_payment(tx: Transaction, payment_id: str) -> PaymentRow | None:
     """The payment of that id."""
-    return next(iter(_rows(tx, _BY_ID, {"wanted": payment_id})), None)
+    return next(map(PaymentRow._make, tx.ask(_BY_ID, wanted=payment_id)), None)
 
 
 def find_by_checkout(tx: Transaction, checkout_request_id: str, account: str = "") -> PaymentRow | None:
@@ -147,13 +148,14 @@ def find_by_checkout(tx: Transaction, checkout_request_id: str, account: str = "
 
 def find_recent_for_phone(tx: Transaction, phone: str, since_ms: int) -> list[PaymentRow]:
     """Payments asked of that phone since then, newest first."""
-    return _rows(tx, _RECENT_FOR_PHONE, {"payer": phone, "since_ms": since_ms})
+    return [PaymentRow._make(row) for row in tx.ask(_RECENT_FOR_PHONE, payer=phone, since_ms=since_ms)]
 
 
 def find_rivals(tx: Transaction, row: PaymentRow) -> list[PaymentRow]:
     """Other payments under the same reference of the same account. Two with `allow_repeat` are no rivals."""
     statement = _RIVALS_OF_A_REPEAT if row.allow_repeat else _SAME_REFERENCE
-    return _rows(tx, statement, {"charged": row.reference, "charging": row.account, "itself": row.id})
+    found = tx.ask(statement, charged=row.reference, charging=row.account, itself=row.id)
+    return [PaymentRow._make(one) for one in found]
 
 
 _ACCOUNTS_DUE = (
@@ -164,7 +166,7 @@ _NEXT_DUE = select(table.c.due_at_ms).where(table.c.due_at_ms.is_not(None)).orde
 
 def accounts_due(tx: Transaction, now_ms: int) -> list[str]:
     """The accounts that have a payment on which somebody must act now."""
-    return [str(row[0]) for row in tx.execute(_ACCOUNTS_DUE, {"now_ms": now_ms}).all()]
+    return [str(row[0]) for row in tx.ask(_ACCOUNTS_DUE, now_ms=now_ms)]
 
 
 def find_due(tx: Transaction, account: str, stages: Sequence[str], now_ms: int, limit: int) -> list[PaymentRow]:
@@ -190,8 +192,8 @@ def _build_due(lock: Callable[..., Select[Any]], stages: tuple[str, ...]) -> Sel
 
 def next_due_at(tx: Transaction) -> int | None:
     """When the next payment is due, or None."""
-    row = tx.one(_NEXT_DUE)
-    return None if row is None else int(row[0])
+    found = tx.ask(_NEXT_DUE)
+    return int(found[0][0]) if found else None
 
 
 def set_due(tx: Transaction, payment_ids: Sequence[str], due_at_ms: int) -> None:
@@ -213,6 +215,45 @@ def lease_queries(tx: Transaction, payment_ids: Sequence[str], now_ms: int, unti
         tx.execute(leased.values(due_at_ms=until_ms, queried_at_ms=now_ms))
 
 
+_OVERDUE_AT = table.c.prompted_at_ms + CALLBACK_OVERDUE_MS
+_WAITS_FOR_CALLBACK = table.c.due_at_ms == _OVERDUE_AT
+"""Of a prompted payment: nobody holds it, and nothing but its callback's being overdue is planned (domain.schedule)."""
+_NOW = bindparam("now_ms", type_=BigInteger)
+_NEXT_FOR_WHO_WAITS = case(
+    *((table.c.prompted_at_ms + ms > _NOW, table.c.prompted_at_ms + ms) for ms in AWAITED_QUERIES_AFTER_MS),
+    else_=_OVERDUE_AT,
+)
+"""`schedule.next_query_at` while callbacks arrive and somebody waits; a test holds the two together."""
+_PUT_OFF = (
+    update(table)
+    .where(table.c.id.in_(bindparam("ids", expanding=True)))
+    .values(due_at_ms=case((table.c.awaited_until_ms < _NOW, _OVERDUE_AT), else_=_NEXT_FOR_WHO_WAITS))
+)
+_SET_AWAITED = (
+    update(table)
+    .where(table.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        awaited_until_ms=bindparam("until_ms"),
+        due_at_ms=case(
+            (
+                (table.c.stage == "prompted")
+                & (table.c.prompted_at_ms > 0)
+                & _WAITS_FOR_CALLBACK
+                & (table.c.due_at_ms != table.c.queried_at_ms + QUERY_LEASE_MS),  # a lease that ends that moment
+                _NEXT_FOR_WHO_WAITS,
+            ),
+            else_=table.c.due_at_ms,
+        ),
+    )
+)
+
+
+def put_off(tx: Transaction, payment_ids: Sequence[str], now_ms: int) -> None:
+    """Ask about these the next time that who waits asks for it, or when a callback is overdue if nobody waits."""
+    if payment_ids:
+        tx.execute(_PUT_OFF, {"ids": list(payment_ids), "now_ms": now_ms})
+
+
 def hasten_queries(tx: Transaction, account: str, now_ms: int) -> int:
     """Make every prompted, pending payment of an account due now; returns how many."""
     waiting = (
@@ -221,7 +262,7 @@ def hasten_queries(tx: Transaction, account: str, now_ms: int) -> int:
             table.c.account == account,
             table.c.status == "pending",
             table.c.stage == "prompted",
-            table.c.queries == 0,
+            or_(table.c.queries == 0, _WAITS_FOR_CALLBACK),
             table.c.due_at_ms > now_ms,
         )
         .order_by(table.c.id)
@@ -232,8 +273,11 @@ def hasten_queries(tx: Transaction, account: str, now_ms: int) -> int:
     return len(ids)
 
 
-def set_awaited(tx: Transaction, payment_ids: Sequence[str], until_ms: int) -> None:
-    """Somebody waits for these payments until then: they go before those that nobody waits for."""
+def set_awaited(tx: Transaction, payment_ids: Sequence[str], now_ms: int, until_ms: int) -> None:
+    """Somebody waits for these payments until then: they go before those that nobody waits for.
+
+    What would be asked about only once its callback is overdue is due sooner; what is held or hurried is not moved.
+    """
     pending = (
         select(table.c.id)
         .where(table.c.id.in_(payment_ids), table.c.status == "pending", table.c.awaited_until_ms < until_ms)
@@ -242,7 +286,7 @@ def set_awaited(tx: Transaction, payment_ids: Sequence[str], until_ms: int) -> N
     # What is locked is being folded right now, and may well have ended by that.
     ids = [str(row[0]) for row in tx.all(tx.dialect.for_update(pending, skip_locked=True))]
     if ids:
-        tx.execute(update(table).where(table.c.id.in_(ids)).values(awaited_until_ms=until_ms))
+        tx.execute(_SET_AWAITED, {"ids": ids, "now_ms": now_ms, "until_ms": until_ms})
 
 
 def find_payments(tx: Transaction, payment_ids: Sequence[str]) -> list[PaymentRow]:

@@ -43,6 +43,7 @@ from hakika_hotspot.purchases import (
 from hakika_hotspot.redeeming import Redeemer, Refused, redeem
 from hakika_hotspot.store import Store, Transaction
 from hakika_hotspot.tries import are_too_many, count_wrong
+from hakika_hotspot.waits import Waits
 
 REFRESH_S = 2  # without script: a page that asks again so often
 SLOW_MS = 40_000  # after so long a payer wonders
@@ -63,8 +64,11 @@ class Has(NamedTuple):
 class Portal:
     """Its pages."""
 
-    def __init__(self, settings: Settings, store: Store, asking: Asking, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, asking: Asking, waits: Waits, clock: Callable[[], int]
+    ) -> None:
         self._settings, self._store, self._asking, self._clock = settings, store, asking, clock
+        self._waits = waits
         self._tasks: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[Route]:
@@ -119,6 +123,7 @@ class Portal:
         if row.status == COMPLETED:
             return await self._paid(request, visit, row)
         is_open_still = row.status in {ASKING, PENDING}
+        self._hold(row)
         here = visit.link(f"/p/{token}")
         return render(
             request,
@@ -146,6 +151,7 @@ class Portal:
             row = await self._store.read(lambda tx: find_purchase(tx, token))
             status = row.status if row else "gone"
             settled = status not in {ASKING, PENDING}
+            self._hold(row)
             if settled or left_s <= 0:
                 return JSONResponse({"status": status, "changed": settled}, headers={"Cache-Control": "no-store"})
             left_s -= LOOK_AGAIN_S
@@ -296,6 +302,10 @@ class Portal:
         task = asyncio.ensure_future(self._asking.ask(row))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _hold(self, row: Row[Any] | None) -> None:
+        if row and row.payment and row.status == PENDING:
+            self._waits.hold(row.payment)
 
     def _after(self, visit: Visit) -> str:
         """Where the router sends a browser that it let in."""

@@ -16,6 +16,7 @@ from hakika.domain.schedule import CALLBACK_OVERDUE_MS, HOUR_MS, MINUTE_MS, SECO
 from hakika.engine.case import view_of
 from hakika.engine.explaining.causes import CAUSES, find_cause, link_to
 from hakika.engine.explaining.pains import Cause
+from hakika.engine.health import SETTLING_MS
 from hakika.store.evidence import EvidenceRow, list_evidence
 from hakika.store.payments import PaymentRow
 from hakika.store.transaction import Transaction
@@ -97,9 +98,11 @@ class Story:
         row = self.row
         if not row.prompted_at_ms or self.trusted:
             return False
-        if row.status in DECLINED | PAID:
-            return row.confirmed_by == said.Source.QUERY
-        return self.prompted_ms >= CALLBACK_OVERDUE_MS
+        if row.status in DECLINED | PAID and row.confirmed_by != said.Source.QUERY:
+            return False
+        # A query may be quicker than a callback that is on its way.
+        settled = row.final_at_ms and self.now_ms >= row.final_at_ms + SETTLING_MS
+        return bool(settled) or self.prompted_ms >= CALLBACK_OVERDUE_MS
 
     @property
     def asked(self) -> str:

@@ -1,4 +1,4 @@
-"""Payments that somebody waits for are asked about first: marked in the database, all of them in one statement."""
+"""Payments that somebody waits for are asked about first, and sooner: marked in the database, in one statement."""
 
 import asyncio
 from functools import partial
@@ -45,10 +45,10 @@ class Awaited:
         self._marked = {one: until_ms for one, until_ms in self._marked.items() if one in watched}
         due = [one for one in watched if self._marked.get(one, 0) <= now_ms + 2 * EVERY_MS][:MARKS_AT_ONCE]
         if due:
-            await self._store.write(partial(_mark, due, now_ms + MARKED_MS))
+            await self._store.write(partial(_mark, due, now_ms))
             self._marked |= dict.fromkeys(due, now_ms + MARKED_MS)
         return len(due)
 
 
-def _mark(payment_ids: list[str], until_ms: int, tx: object) -> None:
-    set_awaited(tx, payment_ids, until_ms)  # type: ignore[arg-type]
+def _mark(payment_ids: list[str], now_ms: int, tx: object) -> None:
+    set_awaited(tx, payment_ids, now_ms, now_ms + MARKED_MS)  # type: ignore[arg-type]
