@@ -13,6 +13,7 @@ from hypothesis import settings
 
 import hakika.logs
 from tests.postgres import Postgres, running_postgres
+from tests.spared import share_compiled_sql, spare_what_is_imported
 
 # Apprise imports it, and Python 3.11 and 3.12 say of it that it will go: a warning, and so an error, in whichever test
 # is the first to load Apprise.
@@ -32,6 +33,19 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 def anyio_backend() -> str:
     """Run tests marked `anyio` on asyncio, which is what the server runs on."""
     return "asyncio"
+
+
+def pytest_collection_finish() -> None:
+    """Begin with all imported."""
+    spare_what_is_imported()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_sql() -> Iterator[None]:
+    """Compile each statement once in each pytest process."""
+    with pytest.MonkeyPatch.context() as patch:
+        share_compiled_sql(patch)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,5 @@
 """docs/api.md is true: its lines are run, in order, against a server with the simulator; nothing is missing from it."""
 
-import gc
 import re
 import shlex
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from hakika.simulator import SANDBOX_PASSKEY, Clock, Network, Settings
 from tests.api.house import API_KEY, settings_for
 from tests.api.serving import serving
 from tests.simulator.loopback import running
+from tests.spared import own_collector
 
 pytestmark = pytest.mark.anyio
 PAGES = Path(__file__).parents[2] / "docs"
@@ -31,11 +31,9 @@ NAMED = {"endpoint", "checkout", "link", "message_channel", "opt_out"}
 
 @pytest.fixture
 def _collector() -> Iterator[None]:
-    """Undo what a starting server does to the garbage collector of its process."""
-    before = gc.get_threshold()
-    yield
-    gc.unfreeze()
-    gc.set_threshold(*before)
+    """Let a starting server leave the garbage collector of this process alone."""
+    with own_collector():
+        yield
 
 
 def as_request(arguments: str, names: dict[str, str]) -> httpx2.Request:

@@ -1,7 +1,6 @@
 """The client against a real server with the simulator, in both colours; and docs/python.md, run as it stands."""
 
 import asyncio
-import gc
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -27,6 +26,7 @@ from tests.api.house import API_KEY, settings_for, unused_phone
 from tests.api.serving import serving
 from tests.client.pages import blocks
 from tests.simulator.loopback import running
+from tests.spared import own_collector
 
 pytestmark = pytest.mark.anyio
 SPEED = 50.0
@@ -36,11 +36,9 @@ HAS_NO_FUNDS = "254708374150"
 
 @pytest.fixture(autouse=True)
 def _collector() -> Iterator[None]:
-    """Undo what a starting server does to the garbage collector of its process."""
-    before = gc.get_threshold()
-    yield
-    gc.unfreeze()
-    gc.set_threshold(*before)
+    """Let a starting server leave the garbage collector of this process alone."""
+    with own_collector():
+        yield
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """`hakika demo --break`: exactly one thing is broken, and exactly the check that is about it fails, with its cure."""
 
-import gc
 import json
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -18,19 +17,18 @@ from hakika.demo.breaking import BREAKS, KINDS, Break
 from hakika.demo.showroom import exhibiting, greet
 from hakika.demo.surroundings import LOOPBACK, listen, port_of
 from hakika.doctor.registry import CHECKS
+from tests.spared import own_collector
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(autouse=True)
 def _collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Undo what a starting demo does to its process: the garbage collector, the environment."""
-    before = gc.get_threshold()
+    """Let a starting demo leave this process alone: its garbage collector, its environment."""
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, LOOPBACK)
-    yield
-    gc.unfreeze()
-    gc.set_threshold(*before)
+    with own_collector():
+        yield
 
 
 @pytest.fixture

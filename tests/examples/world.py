@@ -1,7 +1,6 @@
 """Hakika and the simulator in a thread of this process, their time running fast: what the examples are run against."""
 
 import asyncio
-import gc
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -17,10 +16,12 @@ from hakika.simulator import SANDBOX_PASSKEY, Clock, Network, Settings, receipts
 from tests.api.house import API_KEY, settings_for, unused_phone
 from tests.api.serving import serving
 from tests.simulator.loopback import running
+from tests.spared import own_collector
 
 T = TypeVar("T")
 SPEED = 10.0  # a prompt rings for six seconds, and an overdue callback is asked about after less than eight
 DEADLINE_S = 30
+BREATH = threading.Event()  # never set: between two askings, those who are asked have the interpreter to themselves
 
 
 def until(holds: Callable[[], bool], but: Callable[[], str] = lambda: "") -> None:
@@ -28,6 +29,7 @@ def until(holds: Callable[[], bool], but: Callable[[], str] = lambda: "") -> Non
     end_s = time.monotonic() + DEADLINE_S
     while not holds():
         assert time.monotonic() < end_s, but()
+        BREATH.wait(0.01)
 
 
 class World:
@@ -37,10 +39,11 @@ class World:
         self._folder = folder
         self._loop, self._open, self._closing = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
+        self._collector = own_collector()
         self.url, self.simulator_url, self.key = "", "", API_KEY
 
     def __enter__(self) -> Self:
-        self._threshold = gc.get_threshold()
+        self._collector.__enter__()
         self._thread.start()
         assert self._open.wait(DEADLINE_S), "it did not open"
         self.client = Hakika(API_KEY, self.url)
@@ -50,8 +53,7 @@ class World:
         self.client.close()
         self._loop.call_soon_threadsafe(self._closing.set)
         self._thread.join(DEADLINE_S)
-        gc.unfreeze()  # which a server that starts does to its process
-        gc.set_threshold(*self._threshold)
+        self._collector.__exit__(None, None, None)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -98,6 +100,12 @@ class World:
         """Let the phone answer by itself from now on."""
         url = f"{self.simulator_url}/simulator/phones/{phone}/rule"
         httpx2.put(url, json={"answer": answer}, trust_env=False).raise_for_status()
+
+    def let_think(self, phone: str, think_ms: int) -> None:
+        """Let the phone pay by itself after that time on its clock."""
+        url = f"{self.simulator_url}/simulator/phones/{phone}/rule"
+        rule = {"answers": {"pay": 1}, "median_ms": think_ms, "sigma": 0}
+        httpx2.put(url, json=rule, trust_env=False).raise_for_status()
 
     def order(self, **order: Any) -> None:
         """Order what becomes of a coming payment."""

@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 import sqlalchemy
+from sqlalchemy.dialects import sqlite
 
 from tests.house.source import ROOT
 
@@ -100,3 +102,23 @@ def test_a_server_dies_with_its_owner() -> None:
         owner.communicate()
         with pytest.raises(psycopg.OperationalError):
             connection.execute("SELECT pg_sleep(60)")
+
+
+def test_compiled_sql_is_shared_by_equal_statements_alone(tmp_path: Path) -> None:
+    """A statement is compiled once for each dialect and each value in it; what it finds is its own."""
+    numbers = sqlalchemy.table("numbers", sqlalchemy.column("number"))
+
+    def above(least: int) -> sqlalchemy.Select[Any]:
+        return sqlalchemy.select(numbers.c.number).where(numbers.c.number > least)
+
+    first, second = (sqlalchemy.create_engine(f"sqlite:///{tmp_path / name}.db") for name in ("first", "second"))
+    for engine, number in ((first, 1), (second, 2)):
+        with engine.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE numbers (number INTEGER)")
+            connection.execute(numbers.insert(), {"number": number})
+            assert [connection.scalar(above(least)) for least in (0, number)] == [number, None]
+        engine.dispose()
+    on_sqlite = above(1).compile(dialect=sqlite.dialect())
+    assert above(1).compile(dialect=sqlite.dialect()) is on_sqlite
+    assert above(2).compile(dialect=sqlite.dialect()).params == {"number_1": 2}
+    assert str(above(1).compile(dialect=sqlalchemy.make_url("postgresql+psycopg://").get_dialect()())) != str(on_sqlite)

@@ -206,3 +206,17 @@ async def test_rows_of_a_log_are_numbered_in_their_order(store: Store) -> None:
         kept = await store.read(lambda tx: search_events(tx, EventSearch(after=0)))
         assert kept[first - 1 :] == published
         assert await store.read(lambda tx: list(tx.execute(owed).scalars())) == [*range(1, first + 3)]
+
+
+async def test_a_snapshot_is_taken_on_a_connection_that_has_idled(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To ask whether a connection still lives is no part of the transaction that follows."""
+    monkeypatch.setattr("hakika.store.postgres.PING_AFTER_S", 0)
+    await store.write(lambda tx: write_budget(tx, "acc_1"))
+
+    def look(tx: Transaction) -> int:
+        tx.hold_snapshot()
+        return count_budgets(tx)
+
+    assert [await store.read(look) for _ in range(2)] == [1, 1]

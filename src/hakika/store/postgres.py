@@ -135,6 +135,7 @@ def _ping_after_idling(engine: Engine) -> None:
             return
         try:
             connection.execute("SELECT 1")
+            connection.rollback()  # it began a transaction: in one that has begun nobody can ask for a snapshot
         except psycopg.Error as error:
             raise DisconnectionError from error
 
@@ -189,7 +190,7 @@ class PostgresTransaction(Transaction):
             rows.run(self.cursor, rows.sql, values)
         return self.cursor.rowcount
 
-    def look_up(self, lookup: Lookup, keys: Sequence[str]) -> list[Values]:
+    def look_up(self, lookup: Lookup, keys: Sequence[str] | Sequence[int]) -> list[Values]:
         """See Transaction.look_up."""
         if not keys:
             return []
