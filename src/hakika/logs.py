@@ -177,6 +177,8 @@ def mask_secrets(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapp
     if "story" in line:
         return line  # made so that nothing in it needs a mask: see `engine.watching.story`
     for key, value in line.items():
+        if key in {"timestamp", "level"}:
+            continue  # ours, on every line
         line[key] = "…" if _SECRETS.search(key) else _mask(value)
     return line
 
@@ -193,8 +195,8 @@ def _mask(value: Any) -> Any:
 
 def mask_text(text: str) -> str:
     """Mask phones, callback tokens and keys in a text."""
-    if _OWN_ID.fullmatch(text):
-        return text  # nothing in it is secret, and there is one for each callback
+    if (len(text) < 10 and text.isalnum()) or _OWN_ID.fullmatch(text):
+        return text  # too short for a phone or a token; or an id of ours, of which there is one for each callback
     # Phones last: a token may have ten digits that look like one, and would then be left half shown.
     masked = _CALLBACK_TOKEN.sub("/c/…", text)
     if "ws_CO_" in masked:

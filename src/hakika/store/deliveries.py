@@ -6,11 +6,11 @@ Who takes a delivery moves its `due_at_ms` behind a lease: whoever died while se
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, delete, exists, or_, select, update
+from sqlalchemy import Integer, and_, bindparam, delete, exists, or_, select, update
 
 from hakika.store.events import EventRow
 from hakika.store.tables import deliveries, delivery_attempts, events
-from hakika.store.transaction import Dialect, Rows, Transaction
+from hakika.store.transaction import Dialect, Fixed, Lookup, Rows, Transaction, Values
 
 WAITING, DELIVERED, EXHAUSTED = "waiting", "delivered", "exhausted"
 FIRST_OF_ALL_MS = 1
@@ -70,11 +70,23 @@ class DeliveryFilter(NamedTuple):
     limit: int = 20
 
 
+_DUE = (
+    select(deliveries.c.event, deliveries.c.attempts, deliveries.c.due_at_ms)
+    .where(deliveries.c.endpoint == bindparam("to"), deliveries.c.due_at_ms <= bindparam("now_ms"))
+    .limit(bindparam("most", type_=Integer))
+)
+
+
 class DeliveryStatements:
     """The hot statements on deliveries, compiled for one database."""
 
     def __init__(self, dialect: Dialect) -> None:
         table = deliveries.c
+        in_turn, by_tries = (table.due_at_ms, table.event), (table.attempts // TRIES_BEFORE_ANOTHER, table.event)
+        self.due: Fixed = dialect.fix(dialect.for_update(_DUE.order_by(*in_turn), skip_locked=True))
+        self.probe: Fixed = dialect.fix(dialect.for_update(_DUE.order_by(*by_tries), skip_locked=True))
+        self.lease: Rows = dialect.update_rows(deliveries, [table.event, table.endpoint], [table.due_at_ms])
+        self.events: Lookup = dialect.lookup(select(*events.columns), events.c.number)
         self.write: Rows = dialect.update_rows(
             deliveries, [table.event, table.endpoint], [table.status, table.attempts, table.due_at_ms]
         )
@@ -87,40 +99,32 @@ class DeliveryStatements:
 # ── taking ──────────────────────────────
 
 
-def take_due(tx: Transaction, endpoint: str, now_ms: int, limit: int, lease_until_ms: int) -> list[Owed]:
+def take_due(
+    tx: Transaction, statements: DeliveryStatements, endpoint: str, now_ms: int, limit: int, lease_until_ms: int
+) -> list[Owed]:
     """Take what is due for an endpoint, in the order of the event numbers but for what was tried already."""
-    order = (deliveries.c.due_at_ms, deliveries.c.event)
-    return _take(tx, endpoint, _due(endpoint, now_ms).order_by(*order).limit(limit), lease_until_ms)
+    due = tx.run(statements.due, to=endpoint, now_ms=now_ms, most=limit).fetchall()
+    return _lease(tx, statements, endpoint, due, lease_until_ms)
 
 
-def take_probe(tx: Transaction, endpoint: str, now_ms: int, lease_until_ms: int) -> list[Owed]:
+def take_probe(
+    tx: Transaction, statements: DeliveryStatements, endpoint: str, now_ms: int, lease_until_ms: int
+) -> list[Owed]:
     """Take one due delivery to probe with: the oldest, but after some tries another one.
 
     So an event that its receiver will never take does not stand before all others for ever.
     """
-    order = (deliveries.c.attempts // TRIES_BEFORE_ANOTHER, deliveries.c.event)
-    return _take(tx, endpoint, _due(endpoint, now_ms).order_by(*order).limit(1), lease_until_ms)
+    due = tx.run(statements.probe, to=endpoint, now_ms=now_ms, most=1).fetchall()
+    return _lease(tx, statements, endpoint, due, lease_until_ms)
 
 
-_Due = Select[tuple[int, int, int | None]]
-
-
-def _due(endpoint: str, now_ms: int) -> _Due:
-    return select(deliveries.c.event, deliveries.c.attempts, deliveries.c.due_at_ms).where(
-        deliveries.c.endpoint == endpoint, deliveries.c.due_at_ms <= now_ms
-    )
-
-
-def _take(tx: Transaction, endpoint: str, due: _Due, lease_until_ms: int) -> list[Owed]:
-    rows = tx.all(tx.dialect.for_update(due, skip_locked=True))
-    if not rows:
-        return []
-    numbers = [row.event for row in rows]
-    of_these = and_(deliveries.c.endpoint == endpoint, deliveries.c.event.in_(numbers))
-    tx.execute(update(deliveries).where(of_these).values(due_at_ms=lease_until_ms))
-    found = tx.all(select(*events.columns).where(events.c.number.in_(numbers)))
-    by_number = {row.number: EventRow._make(row) for row in found}
-    return [Owed(by_number[row.event], endpoint, row.attempts, row.due_at_ms) for row in rows]
+def _lease(
+    tx: Transaction, statements: DeliveryStatements, endpoint: str, due: Sequence[Values], until_ms: int
+) -> list[Owed]:
+    tx.write_later(statements.lease, [(until_ms, number, endpoint) for number, _, _ in due])
+    found = tx.look_up(statements.events, [number for number, _, _ in due])
+    by_number = {row[0]: EventRow._make(row) for row in found}
+    return [Owed(by_number[number], endpoint, attempts, due_at_ms) for number, attempts, due_at_ms in due]
 
 
 # ── recording ──────────────────────────────

@@ -173,17 +173,18 @@ def find_due(tx: Transaction, account: str, stages: Sequence[str], now_ms: int, 
     """Due payments of an account at these stages, locked: those that somebody waits for first, then by age."""
     if limit <= 0:
         return []
-    values = {"acting_for": account, "now_ms": now_ms, "most": limit}
-    return _rows(tx, _build_due(tx.dialect.for_update, tuple(stages)), values)
+    found = tx.ask(_build_due(tx.dialect.for_update, tuple(stages)), acting_for=account, now_ms=now_ms, most=limit)
+    return [PaymentRow._make(row) for row in found]
 
 
 @functools.lru_cache(64)
 def _build_due(lock: Callable[..., Select[Any]], stages: tuple[str, ...]) -> Select[Any]:
     now_ms = bindparam("now_ms", type_=BigInteger)
     nobody_waits = (table.c.awaited_until_ms < now_ms).label("nobody_waits")
+    at_these = or_(*(table.c.stage == stage for stage in stages))  # an IN would be spelled anew for each call
     statement = (
         select(*COLUMNS)
-        .where(table.c.account == bindparam("acting_for"), table.c.stage.in_(stages), table.c.due_at_ms <= now_ms)
+        .where(table.c.account == bindparam("acting_for"), at_these, table.c.due_at_ms <= now_ms)
         .order_by(nobody_waits, table.c.due_at_ms, table.c.id)
         .limit(bindparam("most", type_=Integer))
     )

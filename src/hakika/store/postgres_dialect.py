@@ -59,7 +59,7 @@ class PostgresDialect:
 
     def lookup(self, statement: Select[Any], column: ColumnElement[Any]) -> Lookup:
         """See Dialect.lookup."""
-        keys = cast(bindparam("keys"), ARRAY(Text))
+        keys = cast(bindparam("keys"), ARRAY(BigInteger if isinstance(column.type, Integer) else Text))
         compiled = statement.where(column == func.any(keys)).compile(dialect=_DIALECT)
         return Lookup(str(compiled), _run_lookup)
 
@@ -168,5 +168,5 @@ def _count_copies(rows: Sequence[dict[str, Any]], identity: Sequence[str]) -> li
     return list(counted.values())
 
 
-def _run_lookup(cursor: Cursor, sql: str, keys: Sequence[str]) -> None:
+def _run_lookup(cursor: Cursor, sql: str, keys: Sequence[str] | Sequence[int]) -> None:
     cursor.execute(sql, (list(keys),))

@@ -111,5 +111,5 @@ def _run_many(cursor: Cursor, sql: str, values: Sequence[Values]) -> int:
     return cursor.rowcount
 
 
-def _run_lookup(cursor: Cursor, sql: str, keys: Sequence[str]) -> None:
+def _run_lookup(cursor: Cursor, sql: str, keys: Sequence[str] | Sequence[int]) -> None:
     cursor.execute(sql, (json.dumps(keys),))

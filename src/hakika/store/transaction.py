@@ -38,7 +38,7 @@ class Lookup(NamedTuple):
     """A statement that reads the rows in which one column is among many values."""
 
     sql: str
-    run: Callable[[Cursor, str, Sequence[str]], None]
+    run: Callable[[Cursor, str, Sequence[str] | Sequence[int]], None]
 
 
 class Fixed(NamedTuple):
@@ -144,7 +144,7 @@ class Transaction:
         """Add rows to a log, numbered in their order. → the last one's number."""
         return append.run(self, values, following)
 
-    def look_up(self, lookup: Lookup, keys: Sequence[str]) -> list[Values]:
+    def look_up(self, lookup: Lookup, keys: Sequence[str] | Sequence[int]) -> list[Values]:
         """Run a hot reading statement for all `keys`."""
         if not keys:
             return []

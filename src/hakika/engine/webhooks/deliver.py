@@ -159,9 +159,9 @@ class Deliverer:
         taken = {}
         for endpoint, room in wanted.items():
             if endpoint not in failing:
-                taken[endpoint] = take_due(tx, endpoint, now_ms, room, until_ms)
+                taken[endpoint] = take_due(tx, self._deliveries, endpoint, now_ms, room, until_ms)
             elif endpoint in locked and locked[endpoint].next_at_ms <= now_ms:
-                taken[endpoint] = take_probe(tx, endpoint, now_ms, until_ms)
+                taken[endpoint] = take_probe(tx, self._deliveries, endpoint, now_ms, until_ms)
                 if taken[endpoint]:
                     # No other node probes it meanwhile.
                     set_lane(tx, endpoint, locked[endpoint].lane._replace(next_at_ms=until_ms))
