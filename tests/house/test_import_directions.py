@@ -15,18 +15,19 @@ from tests.house.source import ROOT, place, python_files
 DOMAIN = {"domain"}
 ENGINE = DOMAIN | {"store", "daraja", "engine"}
 DOCTOR = ENGINE | {"doctor"}
-ROOTS = DOCTOR | {"api", "dashboard", "agent", "simulator", "client", "config", "hosts", "logs"}
+ROOTS = DOCTOR | {"api", "dashboard", "agent", "simulator", "client", "config", "database_urls", "hosts", "logs"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "domain": set(),
     "daraja": DOMAIN,
     "store": DOMAIN,
     "engine": ENGINE,
-    "doctor": ENGINE | {"config", "hosts"},
+    "doctor": ENGINE | {"config", "database_urls", "hosts"},
     "api": DOCTOR,
     "dashboard": DOCTOR,
     "agent": DOCTOR | {"client", "config"},  # its tools talk to a running server, as any program does
     "config": DOMAIN | {"hosts"},
+    "database_urls": set(),  # what a database's URL alone tells
     "hosts": set(),  # what a host's name alone tells
     "logs": set(),
     "simulator": set(),  # shares no code with the client, so that a misreading of Daraja is not made twice

@@ -4,7 +4,7 @@ Each function is an answer: a payment's row (with M-Pesa's own words on it) → 
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field
@@ -12,6 +12,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, Field
 from hakika.api.problems import PromptRefused
 from hakika.api.shapes import Amount, DarajaId
 from hakika.daraja.codes import look_up
+from hakika.domain.kenya import NAIROBI
 from hakika.domain.payment import DECLINED
 from hakika.engine.representation import OWN_CODES, iso
 from hakika.store.payments import PaymentRow
@@ -22,7 +23,6 @@ UNSURE = (
     "It is not known yet whether the phone was prompted. Do not ask again: the payer could be charged twice. "
     "This payment is followed to its end; ask for its status."
 )
-NAIROBI = timedelta(hours=3)
 
 THREE_WORDS: Mapping[str, str] = {
     "pending": "pending",
@@ -211,4 +211,4 @@ def _phone(row: PaymentRow) -> int | str:
 def _transaction_date(row: PaymentRow) -> int:
     """As M-Pesa writes it: Nairobi's time, as one number."""
     at_ms = row.paid_at_ms or row.final_at_ms
-    return int((datetime.fromtimestamp(at_ms / 1000, UTC) + NAIROBI).strftime("%Y%m%d%H%M%S"))
+    return int(datetime.fromtimestamp(at_ms / 1000, NAIROBI).strftime("%Y%m%d%H%M%S"))

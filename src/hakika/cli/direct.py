@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from hakika.cli.voice import Failure
 from hakika.config import Settings, check_settings, daraja_urls
+from hakika.database_urls import sqlite_file
 from hakika.domain.errors import SettingError, StoreUnavailable
 from hakika.domain.phone import read_phone
 from hakika.engine.clock import Clock
@@ -21,7 +22,7 @@ from hakika.engine.keys import create_key, revoke_key, show_key
 from hakika.engine.representation import as_dict, iso, mode_of
 from hakika.engine.timeline import show_parked, tell_all
 from hakika.logs import configure_logs
-from hakika.serving.presence import hold_database, sqlite_file
+from hakika.serving.presence import hold_database
 from hakika.store.accounts import AccountRow, list_accounts
 from hakika.store.evidence import list_quarantine
 from hakika.store.keys import list_api_keys

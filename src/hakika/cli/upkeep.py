@@ -19,7 +19,8 @@ def migrate(as_json: AsJson = False) -> int:
     `hakika serve` does so by itself. It changes nothing where the schema is new already, and says its version.
     """
     from hakika.config import parse_settings
-    from hakika.serving.presence import hold_database, sqlite_file
+    from hakika.database_urls import sqlite_file
+    from hakika.serving.presence import hold_database
     from hakika.store.migrations import find_version, newest_version, upgrade
 
     url = parse_settings().database_url

@@ -4,15 +4,15 @@ import base64
 import hashlib
 import re
 import unicodedata
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 from typing import Final
 
 import msgspec
 
 from hakika.daraja.protocol import PushOrder, Request, Shortcode, Token
+from hakika.domain.kenya import NAIROBI
 
 # Nairobi has no summer time; a fixed offset needs no time zone data on the machine.
-_NAIROBI: Final = timezone(timedelta(hours=3))
 
 ACCOUNT_REFERENCE_LIMIT: Final = 12
 DESCRIPTION_LIMIT: Final = 13
@@ -80,7 +80,7 @@ def safe_description(text: str) -> str:
 
 def _sign(shortcode: Shortcode, now_ms: int) -> dict[str, object]:
     # Built once: the same text must stand in Password and Timestamp, or it is "Wrong credentials".
-    timestamp = datetime.fromtimestamp(now_ms // 1000, tz=UTC).astimezone(_NAIROBI).strftime("%Y%m%d%H%M%S")
+    timestamp = datetime.fromtimestamp(now_ms // 1000, NAIROBI).strftime("%Y%m%d%H%M%S")
     password = base64.b64encode(f"{shortcode.shortcode}{shortcode.passkey}{timestamp}".encode()).decode()
     return {
         "BusinessShortCode": _as_number(shortcode.shortcode),

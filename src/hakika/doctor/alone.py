@@ -5,8 +5,8 @@ import time
 from collections.abc import AsyncIterator, Mapping
 
 from hakika.config import Settings
+from hakika.database_urls import sqlite_file
 from hakika.doctor.ground import Ground
-from hakika.doctor.looking import sqlite_file
 from hakika.domain.errors import HakikaError, SettingError
 from hakika.engine.accounts import Accounts
 from hakika.engine.aside import run_aside

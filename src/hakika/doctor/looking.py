@@ -1,11 +1,9 @@
 """How checks look into the database, and how they say things."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, ProgrammingError
+from sqlalchemy.exc import ProgrammingError
 
 from hakika.doctor.check import Finding, Outcome
 from hakika.doctor.ground import Ground
@@ -49,15 +47,6 @@ def explain_absence(ground: Ground) -> str:
     if ground.store_trouble:
         return "The database cannot be opened: see inside.database."
     return "There is no database yet: `hakika serve` makes it."
-
-
-def sqlite_file(database_url: str) -> Path | None:
-    """The file of a SQLite database, or None for another one."""
-    try:
-        url = make_url(database_url)
-    except (ArgumentError, ValueError):
-        return None
-    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
 def spell_age(duration_ms: int) -> str:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from hakika.config import NOWHERE
+from hakika.database_urls import sqlite_file
 from hakika.doctor.chain import read_chain
 from hakika.doctor.ground import Ground
-from hakika.doctor.looking import sqlite_file
 from hakika.engine.alerts.lookout import Measures
 from hakika.engine.alerts.rule import Certificate, Disk
 from hakika.engine.aside import run_aside

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from hakika.database_urls import sqlite_file
 from hakika.domain.errors import SettingError
 
 FILE = "server.json"
@@ -36,12 +37,6 @@ class Presence:
 def make_local_key() -> str:
     """A key for one run of the server."""
     return f"local_{secrets.token_hex(20)}"
-
-
-def sqlite_file(database_url: str) -> Path | None:
-    """The file of a SQLite URL, or None for another database."""
-    scheme, _, rest = database_url.partition("://")
-    return Path(rest.removeprefix("/").partition("?")[0]) if scheme.startswith("sqlite") else None
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ import uvicorn
 
 from hakika.api.callbacks import Asgi
 from hakika.config import NOWHERE, Settings
+from hakika.database_urls import sqlite_file
 from hakika.domain.errors import SettingError
 from hakika.engine.clock import Clock
 from hakika.engine.stopping import Stopping
@@ -27,7 +28,7 @@ from hakika.serving.connections import (
     load_what_requests_need,
     raise_file_limit,
 )
-from hakika.serving.presence import Presence, announce, hold_database, make_local_key, sqlite_file
+from hakika.serving.presence import Presence, announce, hold_database, make_local_key
 from hakika.serving.readers import ReaderSocket, drop_stalled
 from hakika.serving.tunnels import make_tunnel
 

@@ -24,7 +24,7 @@ from hakika.domain.errors import HakikaError, StoreUnavailable
 from hakika.store.checkpoints import PAGES_AT_MOST, Checkpoints
 from hakika.store.opening import keep_private
 from hakika.store.sqlite_dialect import SqliteDialect
-from hakika.store.transaction import Transaction
+from hakika.store.transaction import Cursor, Transaction
 
 T = TypeVar("T")
 Job = Callable[[Transaction], T]
@@ -197,16 +197,13 @@ class SqliteStore:
         if self._writer is None:
             loop = asyncio.get_running_loop()
             self._writer = await loop.run_in_executor(self._commits, self._write_engine.connect)
+            _bare(self._writer).execute("PRAGMA busy_timeout=0")
         transaction = _transaction(self._writer, self.dialect)
         try:
-            transaction.cursor.execute("PRAGMA busy_timeout=0")
             transaction.cursor.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:
             # Another process holds the file: wait for it in the thread, not in the event loop.
-            transaction.cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-            await asyncio.get_running_loop().run_in_executor(
-                self._commits, transaction.cursor.execute, "BEGIN IMMEDIATE"
-            )
+            await asyncio.get_running_loop().run_in_executor(self._commits, _begin_patiently, transaction.cursor)
         return transaction
 
     def _drop_writer(self) -> None:
@@ -265,6 +262,14 @@ def find_place(file: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _begin_patiently(cursor: Cursor) -> None:
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    try:
+        cursor.execute("BEGIN IMMEDIATE")
+    finally:
+        cursor.execute("PRAGMA busy_timeout=0")
 
 
 def _let_go(writer: Connection) -> None:

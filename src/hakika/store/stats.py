@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, case, func, or_, select
 
+from hakika.domain.kenya import AHEAD_OF_UTC_MS
 from hakika.store.tables import accounts, payments
 from hakika.store.transaction import Transaction
 
 HOUR_MS = 3_600_000
-NAIROBI_MS = 3 * HOUR_MS
 """Nairobi is three hours ahead of UTC all year round."""
 
 FINE_MS, COARSE_MS = 120_000, 7_200_000
@@ -47,7 +47,7 @@ def count_kinds(tx: Transaction, span: Span) -> list[Kind]:
     table = payments.c
     statement = (
         select(
-            ((table.created_at_ms + NAIROBI_MS) // HOUR_MS).label("hour"),
+            ((table.created_at_ms + AHEAD_OF_UTC_MS) // HOUR_MS).label("hour"),
             table.status,
             table.code,
             func.count(),

@@ -1,12 +1,13 @@
 """All that the pages say, in both languages. What went wrong is said in the words of `daraja.codes`."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
+
+from hakika.domain.kenya import NAIROBI
 
 Words = Callable[..., str]
 LANGUAGES: Final = ("en", "sw")
-NAIROBI = timedelta(hours=3)  # no daylight saving since 1960
 _MONTHS: Final = {
     "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
     "sw": ("Jan", "Feb", "Mac", "Apr", "Mei", "Jun", "Jul", "Ago", "Sep", "Okt", "Nov", "Des"),
@@ -245,7 +246,7 @@ def kes(amount: int) -> str:
 
 def tell_time(at_ms: int, language: str) -> str:
     """A moment as a Kenyan receipt says it: `21 Nov 2026, 09:31`."""
-    at = datetime.fromtimestamp(at_ms / 1000, UTC) + NAIROBI
+    at = datetime.fromtimestamp(at_ms / 1000, NAIROBI)
     return f"{at.day} {_MONTHS[language][at.month - 1]} {at.year}, {at:%H:%M}"
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from hakika.database_urls import sqlite_file
 from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
-from hakika.doctor.looking import sqlite_file
 from hakika.engine.aside import run_aside
 
 MB = 1024 * 1024

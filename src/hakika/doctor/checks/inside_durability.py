@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from hakika.database_urls import sqlite_file
 from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.disk import FORGETFUL, REMOTE
 from hakika.doctor.ground import Ground
-from hakika.doctor.looking import look_in, sqlite_file
+from hakika.doctor.looking import look_in
 from hakika.engine.aside import run_aside
 from hakika.store.signs import read_durability
 

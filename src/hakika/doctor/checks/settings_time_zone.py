@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
+from hakika.domain.kenya import AHEAD_OF_UTC
 
-KENYA = timedelta(hours=3)
 CURE = "Set TZ=Africa/Nairobi or TZ=UTC in the server's environment."
 
 
@@ -19,10 +19,10 @@ async def look(ground: Ground) -> list[Finding]:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return [Finding(Outcome.WARNING, f"TZ={name} is no time zone: programs here take it for UTC.")]
     offset = now.astimezone(zone).utcoffset() or timedelta()
-    told = f"Daraja is told Kenya's time whatever it is: {now + KENYA:%Y-%m-%d %H:%M:%S} now."
-    if offset in {timedelta(), KENYA}:
+    told = f"Daraja is told Kenya's time whatever it is: {now + AHEAD_OF_UTC:%Y-%m-%d %H:%M:%S} now."
+    if offset in {timedelta(), AHEAD_OF_UTC}:
         return [Finding(Outcome.OK, f"This machine is at {_spell(offset)}. {told}")]
-    evidence = f"This machine is at {_spell(offset)}, Kenya at {_spell(KENYA)}, our logs and API at UTC. {told}"
+    evidence = f"This machine is at {_spell(offset)}, Kenya at {_spell(AHEAD_OF_UTC)}, our logs and API at UTC. {told}"
     return [Finding(Outcome.WARNING, evidence)]
 
 

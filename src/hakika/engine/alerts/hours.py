@@ -1,10 +1,9 @@
 """Hours of the day where the payers are: Africa/Nairobi, three hours before UTC all year round."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 
+from hakika.domain.kenya import NAIROBI
 from hakika.engine.alerts.rule import Threshold
-
-NAIROBI = timezone(timedelta(hours=3), "EAT")
 
 OPENING = {
     "from_hour": Threshold(8, 0, 24, "Only from this hour on, in Nairobi."),
@@ -25,4 +24,4 @@ def is_open(now_ms: int, from_hour: int, to_hour: int) -> bool:
 
 def spell(at_ms: int) -> str:
     """A moment for people: `21 Nov 12:12 EAT`."""
-    return f"{datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(NAIROBI):%d %b %H:%M} EAT"
+    return f"{datetime.fromtimestamp(at_ms / 1000, NAIROBI):%d %b %H:%M} EAT"

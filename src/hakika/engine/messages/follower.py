@@ -5,13 +5,14 @@ the same events one alone moves the cursor, and with it writes their messages: o
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 
 from hakika.daraja.codes import look_up_decline
 from hakika.domain.errors import NotFound
+from hakika.domain.kenya import NAIROBI
 from hakika.domain.phone import mask_phone
 from hakika.domain.wording import LANGUAGES, LATE, SHIPPED, SUBJECTS, TYPES, choose, render, tidy
 from hakika.engine.accounts import Accounts
@@ -30,7 +31,6 @@ PAGE = 100  # events: on SQLite their messages are written in the event loop
 MOVED_AT_LEAST = 500
 """Events of which nobody is told are passed in the memory alone, up to so many: no write for each."""
 TEST = "TEST, no real money. "
-_KENYA = timedelta(hours=3)
 _DOUBTS = frozenset({"late", "contradicted"})  # somebody said before that no money had moved
 
 
@@ -215,7 +215,7 @@ def _explain(failure: Failure | None, language: str) -> str:
 def _spell_time(moment: str) -> str:
     if not moment:
         return ""
-    kenya = datetime.fromisoformat(moment).astimezone(UTC) + _KENYA
+    kenya = datetime.fromisoformat(moment).astimezone(NAIROBI)
     return kenya.strftime("%d/%m/%Y %H:%M")
 
 

@@ -10,11 +10,11 @@ from typing import Any, Final, NamedTuple
 
 from hakika.daraja.codes import look_up
 from hakika.domain.errors import InvalidRequest
+from hakika.domain.kenya import AHEAD_OF_UTC_MS
 from hakika.domain.payment import DECLINED, Status
 from hakika.engine.representation import iso
 from hakika.store.stats import (
     HOUR_MS,
-    NAIROBI_MS,
     UNCERTAIN,
     Kind,
     Span,
@@ -54,7 +54,7 @@ def read_period(first: date | None, last: date | None, days: int | None, now_ms:
     """The period that is asked for: seven days up to today, unless it says otherwise. Raises InvalidRequest."""
     if first and days:
         raise InvalidRequest("Say `from` or `days`, not both.", field="days")
-    last = last or date.fromordinal(_EPOCH + (now_ms + NAIROBI_MS) // DAY_MS)
+    last = last or date.fromordinal(_EPOCH + (now_ms + AHEAD_OF_UTC_MS) // DAY_MS)
     if not EARLIEST <= last <= LATEST:
         raise InvalidRequest(f"`to` is a day from {EARLIEST} to {LATEST}.", field="to")
     first = first or date.fromordinal(last.toordinal() + 1 - (days or USUAL_DAYS))
@@ -84,7 +84,7 @@ def find_account(tx: Transaction, name: str) -> str:
 def read_day(tx: Transaction, day: date, mode: str, account: str) -> Day:
     """Read one day."""
     tx.hold_snapshot()
-    from_ms = (day.toordinal() - _EPOCH) * DAY_MS - NAIROBI_MS
+    from_ms = (day.toordinal() - _EPOCH) * DAY_MS - AHEAD_OF_UTC_MS
     span = Span(mode, account, from_ms, from_ms + DAY_MS)
     return Day(day, count_kinds(tx, span), spread_certainty(tx, span))
 
