@@ -27,7 +27,7 @@ async def listen(hakika: Open, receiver: Receiver, **fields: Any) -> dict[str, A
     store = hakika.house.store
     made = await add(hakika, **fields)
     url = f"http://127.0.0.1:{receiver.port}/hook"
-    from hakika.store.endpoints import change_endpoint  # noqa: PLC0415
+    from hakika.store.webhooks.endpoints import change_endpoint  # noqa: PLC0415
 
     await store.write(lambda tx: change_endpoint(tx, made["id"], {"url": url}))
     return made
@@ -45,7 +45,7 @@ async def test_a_secret_is_shown_once(hakika: Open) -> None:
 
 async def test_a_secret_is_encrypted_in_the_database(hakika: Open) -> None:
     """Who reads a copy of the database cannot sign."""
-    from hakika.store.endpoints import find_endpoint  # noqa: PLC0415
+    from hakika.store.webhooks.endpoints import find_endpoint  # noqa: PLC0415
 
     made = await add(hakika)
     row = await hakika.house.store.read(lambda tx: find_endpoint(tx, made["id"]))

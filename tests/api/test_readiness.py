@@ -10,7 +10,7 @@ import pytest
 
 from hakika.engine.spool import Spool
 from hakika.engine.watching.probe import Probe
-from hakika.store.sqlite import SqliteStore
+from hakika.store.databases.sqlite import SqliteStore
 from tests.api.house import Open
 from tests.store.test_sqlite_writer import break_next_commit
 

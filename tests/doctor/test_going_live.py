@@ -29,8 +29,8 @@ from hakika.doctor.registry import CHECKS
 from hakika.engine.ids import system_entropy
 from hakika.engine.keys import create_key, revoke_key
 from hakika.engine.vault import Vault
-from hakika.store.alerts import AlertRow, insert_alert, write_alert
-from hakika.store.endpoints import EndpointRow, change_endpoint, insert_endpoint
+from hakika.store.alerts.records import AlertRow, insert_alert, write_alert
+from hakika.store.webhooks.endpoints import EndpointRow, change_endpoint, insert_endpoint
 from tests.api.house import open_house, settings_for
 from tests.cli.conftest import clear_settings
 from tests.engine.till import VAULT_KEY, HeldClock, ScriptedDaraja, Till, say

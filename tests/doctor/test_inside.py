@@ -12,8 +12,9 @@ from sqlalchemy.engine import make_url
 from hakika.doctor.checks import inside_locks
 from hakika.doctor.ground import Ground
 from hakika.domain.evidence import GaveUp
-from hakika.store import open_store, sqlite
-from hakika.store.sqlite import SqliteStore
+from hakika.store import open_store
+from hakika.store.databases import sqlite
+from hakika.store.databases.sqlite import SqliteStore
 from hakika.store.tables import deliveries, delivery_attempts, endpoints, events
 from tests.doctor.surgery import find_trouble, look_at
 from tests.engine.till import Till

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hakika.store.endpoints import EndpointRow
+from hakika.store.webhooks.endpoints import EndpointRow
 from tests.engine.payers import AfricasTalking, Office, opening, talking
 from tests.engine.receiver import Post, Receiver, posting, receiving
 from tests.engine.till import HeldClock, ScriptedDaraja, Till

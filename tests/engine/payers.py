@@ -23,8 +23,8 @@ from hakika.engine.vault import Vault
 from hakika.engine.webhooks.addresses import AddressRule
 from hakika.engine.webhooks.outbound import open_sender
 from hakika.store.accounts import find_account
-from hakika.store.channels import ChannelRow
-from hakika.store.messages import MessageFilter, MessageRow, list_messages
+from hakika.store.messages.channels import ChannelRow
+from hakika.store.messages.records import MessageFilter, MessageRow, list_messages
 from hakika.store.payments import PaymentRow
 from hakika.store.tables import payments
 from tests.engine.receiver import LOOPBACK, Received, receiving, resolving, spell

@@ -17,10 +17,10 @@ from hakika.engine.webhooks.endpoints import Endpoints
 from hakika.engine.webhooks.outbound import Resolve, open_sender
 from hakika.engine.webhooks.outbox import Outbox
 from hakika.store import open_store
-from hakika.store.deliveries import AttemptRow, DeliveryFilter, Told, list_attempts, list_deliveries
-from hakika.store.endpoints import EndpointRow, find_endpoint
 from hakika.store.events import EventRow, EventStatements, publish
-from hakika.store.resending import Resend
+from hakika.store.webhooks.deliveries import AttemptRow, DeliveryFilter, Told, list_attempts, list_deliveries
+from hakika.store.webhooks.endpoints import EndpointRow, find_endpoint
+from hakika.store.webhooks.resending import Resend
 from tests.engine.till import VAULT_KEY, HeldClock
 
 LOOPBACK = read_rule((), loopback=True)

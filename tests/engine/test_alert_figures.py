@@ -6,7 +6,7 @@ import pytest
 from hakika.domain.schedule import HOUR_MS, MINUTE_MS
 from hakika.engine.alerts.lookout import Measures
 from hakika.engine.alerts.rule import Certificate, Disk
-from hakika.store.alerts import OPEN
+from hakika.store.alerts.records import OPEN
 from tests.engine.till import ScriptedDaraja, Till, refuse
 from tests.engine.watching import Watched, pend, set_hour
 

@@ -11,7 +11,7 @@ from hakika.engine.alerts.judging import Key, judge
 from hakika.engine.alerts.rule import Certificate, Disk, Figures, State
 from hakika.engine.alerts.rulebook import RULES, Setting, Settings
 from hakika.engine.messages.apprise_urls import SERVICES
-from hakika.store.figures import FailingEndpoint, Tally, Trouble
+from hakika.store.alerts.figures import FailingEndpoint, Tally, Trouble
 from tests.engine.till import START_MS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ import pytest
 from hakika.domain.errors import NotFound, StoreUnavailable
 from hakika.domain.schedule import HOUR_MS
 from hakika.engine.alerts.lifecycle import STALE_MS
-from hakika.store.alerts import insert_alert
+from hakika.store.alerts.records import insert_alert
 from tests.engine.till import HeldClock, Till
 from tests.engine.watching import Watched, pend, set_hour
 

@@ -17,7 +17,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from hakika.domain.schedule import HOUR_MS, RETRY_DELIVERY_AFTER_MS
 from hakika.engine.webhooks.addresses import read_rule
-from hakika.store.endpoints import EndpointRow
+from hakika.store.webhooks.endpoints import EndpointRow
 from tests.engine.receiver import SHORTLY_S, Post, Received, Receiver, posting, receiving, resolving, spell
 from tests.engine.till import HeldClock
 

@@ -14,8 +14,8 @@ from hakika.domain.errors import StoreUnavailable
 from hakika.domain.lane import FAILING_AFTER, HEALTHY, PROBES, Lane, fail, must_tell, succeed
 from hakika.domain.schedule import DELIVERY_LEASE_MS, RETRY_DELIVERY_AFTER_MS, retry_delivery_at
 from hakika.engine.clock import Clock
-from hakika.store.endpoints import EndpointRow
-from hakika.store.resending import Resend
+from hakika.store.webhooks.endpoints import EndpointRow
+from hakika.store.webhooks.resending import Resend
 from tests.engine.receiver import Post, Received, Receiver, posting, spell
 from tests.engine.till import HeldClock
 

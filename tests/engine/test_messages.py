@@ -278,7 +278,7 @@ async def test_a_channel_on_an_address_that_is_not_public_is_not_asked(till: Til
 
 async def test_messages_are_forgotten_in_time(office: Office) -> None:
     """They name people; what is still to be sent stays."""
-    from hakika.store.messages import forget_messages  # noqa: PLC0415
+    from hakika.store.messages.records import forget_messages  # noqa: PLC0415
 
     await office.add()
     await office.pay()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hakika.store.channels import read_cursor
-from hakika.store.messages import end_message
+from hakika.store.messages.channels import read_cursor
+from hakika.store.messages.records import end_message
 from tests.engine.payers import AfricasTalking, Office, opening
 from tests.engine.till import Till
 

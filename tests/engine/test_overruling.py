@@ -6,7 +6,7 @@ import pytest
 from hakika.domain.evidence import AnyReading, CallbackReceived, QueryAnswered
 from hakika.engine.case import read_facts
 from hakika.engine.verification import check_payment
-from hakika.store.audit import read_page
+from hakika.store.watching.audit import read_page
 from tests.engine.till import ScriptedDaraja, Till, flags_of, paid_row, say
 
 pytestmark = pytest.mark.anyio

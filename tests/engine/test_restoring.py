@@ -15,8 +15,8 @@ from sqlalchemy.pool import NullPool
 from hakika.engine.restoring import Checked, check_backup, settle_restored, try_key
 from hakika.engine.vault import Vault, make_key
 from hakika.engine.verification import verify_all
-from hakika.store import backup as backups
-from hakika.store.backup import BackupRefused, read_label, restore_backup, write_backup
+from hakika.store.backup import archive as backups
+from hakika.store.backup.archive import BackupRefused, read_label, restore_backup, write_backup
 from hakika.store.events import read_head
 from hakika.store.migrations import find_version, migrate_within, newest_version
 from hakika.store.tables import evidence, payments

@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from hakika.domain.errors import InvalidRequest
 from hakika.engine.watching.stats import MOST_DAYS, Period, find_account, read_day, read_period, show_stats
-from hakika.store.stats import Span, count_kinds, spread_certainty
 from hakika.store.transaction import Transaction
+from hakika.store.watching.stats import Span, count_kinds, spread_certainty
 from tests.engine.till import START_MS, Till
 
 pytestmark = pytest.mark.anyio

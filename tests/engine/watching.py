@@ -7,7 +7,7 @@ import msgspec
 
 from hakika.engine.alerts.lookout import NOTHING, Lookout, Measures
 from hakika.engine.alerts.rulebook import Rulebook
-from hakika.store.alerts import AlertFilter, AlertRow, list_alerts
+from hakika.store.alerts.records import AlertFilter, AlertRow, list_alerts
 from hakika.store.events import EventRow, EventSearch, search_events
 from hakika.store.payments import PaymentRow
 from tests.engine.till import HeldClock, Till

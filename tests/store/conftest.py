@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from hakika.store import Store, open_store
+from hakika.store.databases.sqlite import SqliteStore
 from hakika.store.migrations import upgrade
-from hakika.store.sqlite import SqliteStore
 
 
 @pytest.fixture

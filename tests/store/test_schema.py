@@ -9,15 +9,17 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from hakika.domain.errors import SettingError
-from hakika.store import alert_tables, message_tables, tables
+from hakika.store import tables
 from hakika.store.accounts import AccountRow, TokenRow
-from hakika.store.alerts import AlertRow, RuleRow
-from hakika.store.channels import ChannelRow, OptOutRow
+from hakika.store.alerts import tables as alert_tables
+from hakika.store.alerts.records import AlertRow, RuleRow
 from hakika.store.checkouts import CheckoutRow, LinkRow
 from hakika.store.events import EventRow
 from hakika.store.evidence import EvidenceRow, QuarantineRow
 from hakika.store.keys import ApiKeyRow, IdempotencyRow
-from hakika.store.messages import MessageRow
+from hakika.store.messages import tables as message_tables
+from hakika.store.messages.channels import ChannelRow, OptOutRow
+from hakika.store.messages.records import MessageRow
 from hakika.store.migrations import find_version, newest_version, upgrade
 from hakika.store.opening import driver_url
 from hakika.store.payments import PaymentRow

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from hakika.domain.errors import StoreUnavailable
-from hakika.store.sqlite import SqliteStore
+from hakika.store.databases.sqlite import SqliteStore
 from hakika.store.transaction import Transaction
 from tests.store.test_transactions import count_budgets, write_budget
 
@@ -36,7 +36,9 @@ async def test_writes_are_served_in_the_order_in_which_they_came(
     sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many writers at once run one after another, first come first served, across several commits."""
-    monkeypatch.setattr("hakika.store.sqlite.GIVES_UP_AFTER_S", 60)  # on a busy machine 24 commits may take over five
+    monkeypatch.setattr(
+        "hakika.store.databases.sqlite.GIVES_UP_AFTER_S", 60
+    )  # on a busy machine 24 commits may take over five
     served: list[int] = []
     await asyncio.gather(*(sqlite.write(lambda _, n=n: served.append(n)) for n in range(1_500)))  # type: ignore[misc]
     assert served == list(range(1_500))
@@ -169,7 +171,7 @@ async def test_who_waits_too_long_for_another_process_is_told(
     sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When another process does not let go, callers get StoreUnavailable; afterwards all goes on."""
-    monkeypatch.setattr("hakika.store.sqlite.BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr("hakika.store.databases.sqlite.BUSY_TIMEOUT_MS", 50)
     await sqlite.write(lambda tx: write_budget(tx, "before"))
     other = sqlite3.connect(sqlite.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -199,7 +201,7 @@ async def test_what_cannot_begin_in_time_is_not_done(sqlite: SqliteStore, monkey
     sqlite._commits.submit = commit_slowly  # type: ignore[method-assign,assignment]
     first = asyncio.ensure_future(sqlite.write(lambda tx: write_budget(tx, "first")))
     await asyncio.to_thread(hanging.wait)
-    monkeypatch.setattr("hakika.store.sqlite.GIVES_UP_AFTER_S", 0.01)
+    monkeypatch.setattr("hakika.store.databases.sqlite.GIVES_UP_AFTER_S", 0.01)
     with pytest.raises(StoreUnavailable, match="did not come to it"):
         await sqlite.write(lambda tx: write_budget(tx, "second"))
     assert not first.done()

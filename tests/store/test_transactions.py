@@ -212,7 +212,7 @@ async def test_a_snapshot_is_taken_on_a_connection_that_has_idled(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To ask whether a connection still lives is no part of the transaction that follows."""
-    monkeypatch.setattr("hakika.store.postgres.PING_AFTER_S", 0)
+    monkeypatch.setattr("hakika.store.databases.postgres.PING_AFTER_S", 0)
     await store.write(lambda tx: write_budget(tx, "acc_1"))
 
     def look(tx: Transaction) -> int:

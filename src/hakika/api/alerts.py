@@ -22,7 +22,7 @@ from hakika.api.problems import document
 from hakika.domain.errors import InvalidRequest, NotFound
 from hakika.engine.alerts.rulebook import Rulebook, find_rule, read_settings, show_rule
 from hakika.engine.alerts.showing import show_alert
-from hakika.store.alerts import AlertFilter, find_alert, list_alerts
+from hakika.store.alerts.records import AlertFilter, find_alert, list_alerts
 from hakika.store.opening import Store
 
 ALERT_ID = r"^alr_[0-9a-hjkmnp-tv-z]{26}$"

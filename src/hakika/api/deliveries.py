@@ -23,8 +23,8 @@ from hakika.api.problems import document
 from hakika.domain.errors import InvalidRequest, NotFound
 from hakika.engine.live.publication import encode_event
 from hakika.engine.webhooks.outbox import Outbox, show_delivery
-from hakika.store.deliveries import DeliveryFilter
-from hakika.store.resending import Resend
+from hakika.store.webhooks.deliveries import DeliveryFilter
+from hakika.store.webhooks.resending import Resend
 
 CURSOR = r"^[0-9]{1,18}-ep_[0-9a-hjkmnp-tv-z]{26}$"
 router = APIRouter(prefix="/v1", tags=["deliveries"], dependencies=[Security(bearer)])

@@ -28,10 +28,10 @@ from hakika.engine.messages.apprise_urls import check_url
 from hakika.engine.webhooks.endpoints import Endpoints, show_endpoint
 from hakika.engine.webhooks.outbox import Outbox, show_attempt
 from hakika.engine.webhooks.outcomes import as_attempt
-from hakika.store.deliveries import DeliveryFilter
-from hakika.store.endpoints import EndpointRow, count_owed, list_endpoints
 from hakika.store.opening import Store
 from hakika.store.transaction import Transaction
+from hakika.store.webhooks.deliveries import DeliveryFilter
+from hakika.store.webhooks.endpoints import EndpointRow, count_owed, list_endpoints
 
 ENDPOINT_ID = r"^ep_[0-9a-hjkmnp-tv-z]{26}$"
 router = APIRouter(prefix="/v1/endpoints", tags=["endpoints"], dependencies=[Security(bearer)])

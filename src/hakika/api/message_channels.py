@@ -28,7 +28,7 @@ from hakika.engine.messages.follower import Snapshot, compose
 from hakika.engine.messages.opt_outs import read_recipient
 from hakika.engine.webhooks.samples import sample_payment
 from hakika.store.accounts import find_account
-from hakika.store.channels import ChannelRow, list_channels
+from hakika.store.messages.channels import ChannelRow, list_channels
 from hakika.store.opening import Store
 from hakika.store.transaction import Transaction
 

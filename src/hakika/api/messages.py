@@ -26,8 +26,8 @@ from hakika.api.problems import document
 from hakika.domain.errors import NotFound
 from hakika.engine.messages.follower import show_message
 from hakika.engine.messages.opt_outs import read_recipient, show_opt_out
-from hakika.store.channels import find_channel_by_token, list_opt_outs
-from hakika.store.messages import MessageFilter, MessageRow, find_message, list_messages
+from hakika.store.messages.channels import find_channel_by_token, list_opt_outs
+from hakika.store.messages.records import MessageFilter, MessageRow, find_message, list_messages
 from hakika.store.transaction import Transaction
 
 ID = r"[0-9a-hjkmnp-tv-z]{26}"

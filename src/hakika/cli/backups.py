@@ -11,7 +11,7 @@ from hakika.cli.voice import console, say_json
 if TYPE_CHECKING:
     from hakika.config import Settings
     from hakika.engine.restoring import Checked
-    from hakika.store.backup import Label
+    from hakika.store.backup.archive import Label
 
 KEY_FILE = "secret.key"
 WITHOUT_KEY = (
@@ -49,7 +49,7 @@ def backup(
     from hakika.engine.clock import Clock
     from hakika.engine.spool import Spool
     from hakika.engine.vault import look_up_key
-    from hakika.store.backup import BackupRefused, write_backup
+    from hakika.store.backup.archive import BackupRefused, write_backup
 
     settings = parse_settings()
     where = settings.data_dir / KEY_FILE
@@ -121,7 +121,7 @@ def _restore(settings: "Settings", file: Path, label: "Label", at_hand: str) -> 
     from hakika.engine.restoring import settle_restored
     from hakika.engine.vault import keep_key
     from hakika.serving.presence import hold_database
-    from hakika.store.backup import BackupRefused, restore_backup
+    from hakika.store.backup.archive import BackupRefused, restore_backup
 
     if label.secret_key and at_hand and at_hand != label.secret_key:
         raise BackupRefused(

@@ -15,7 +15,7 @@ from hakika.doctor.looking import DAY_MS, Unseen, look_in
 from hakika.doctor.visit import Trouble, Visit, host_of, quote, visit
 from hakika.domain.schedule import HOUR_MS, MINUTE_MS
 from hakika.engine.watching.nonces import Nonces
-from hakika.store.signs import count_called_back
+from hakika.store.alerts.signs import count_called_back
 
 NEVER_GIVEN = "0" * 32
 """A callback path that no payment has; asking for it by GET records nothing."""

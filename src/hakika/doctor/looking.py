@@ -9,7 +9,7 @@ from hakika.doctor.check import Finding, Outcome
 from hakika.doctor.ground import Ground
 from hakika.domain.errors import StoreUnavailable
 from hakika.domain.schedule import HOUR_MS, MINUTE_MS, SECOND_MS
-from hakika.store.signs import find_at
+from hakika.store.alerts.signs import find_at
 from hakika.store.transaction import Transaction
 
 T = TypeVar("T")

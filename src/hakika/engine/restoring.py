@@ -21,7 +21,7 @@ from hakika.engine.ids import Entropy, count_ids
 from hakika.engine.vault import Vault
 from hakika.engine.verification import Difference, verify_all
 from hakika.store.accounts import list_accounts
-from hakika.store.backup import Label, find_damage, read_label, unpack
+from hakika.store.backup.archive import Label, find_damage, read_label, unpack
 from hakika.store.opening import open_store
 from hakika.store.payments import COLUMNS, PaymentRow
 from hakika.store.tables import event_counter, payments

@@ -24,11 +24,11 @@ from hakika.domain.payment import NOTHING, PAID, TRANSITIONS, Asked, Facts, Stat
 from hakika.engine.case import read_facts, view_of
 from hakika.engine.rereading import reread
 from hakika.engine.spool import Spool
-from hakika.store.audit import PaymentFile, Totals, count_payments, read_page, read_totals
 from hakika.store.events import EventRow
 from hakika.store.evidence import EvidenceRow
 from hakika.store.opening import Store
 from hakika.store.payments import PaymentRow
+from hakika.store.watching.audit import PaymentFile, Totals, count_payments, read_page, read_totals
 
 PAGE = 200
 _READING: msgspec.json.Decoder[AnyReading] = msgspec.json.Decoder(AnyReading)

@@ -61,10 +61,10 @@ def open_store(database_url: str) -> Store:
     """
     url = driver_url(database_url)
     if url.startswith("sqlite"):
-        from hakika.store.sqlite import SqliteStore  # noqa: PLC0415 - a start loads one database, not both
+        from hakika.store.databases.sqlite import SqliteStore  # noqa: PLC0415 - a start loads one database, not both
 
         return SqliteStore(url)
-    from hakika.store.postgres import PostgresStore  # noqa: PLC0415
+    from hakika.store.databases.postgres import PostgresStore  # noqa: PLC0415
 
     return PostgresStore(url)
 

@@ -5,7 +5,7 @@ from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import DAY_MS, Unseen, count_things, look_in
 from hakika.domain.schedule import HOUR_MS, MINUTE_MS
-from hakika.store.signs import Called, count_called_back
+from hakika.store.alerts.signs import Called, count_called_back
 
 ENOUGH = 3  # prompts: fewer say nothing
 SETTLED_MS = 2 * MINUTE_MS  # after the prompt: by then a callback has come, if one comes

@@ -10,7 +10,7 @@ from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import DAY_MS, Unseen, count_things, look_in, name_some
 from hakika.engine.case import Origin
-from hakika.store.signs import Posted, list_posted
+from hakika.store.alerts.signs import Posted, list_posted
 
 SECRET_PATH = "/c/"  # noqa: S105 - a path: whoever posts there knows the payment's token
 _FLAG = '"foreign_ip"'

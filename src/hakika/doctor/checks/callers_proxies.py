@@ -12,7 +12,7 @@ from hakika.doctor.checks.callers_foreign import is_global
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import DAY_MS, Unseen, count_things, look_in, name_some
 from hakika.engine.case import Origin
-from hakika.store.signs import list_posted
+from hakika.store.alerts.signs import list_posted
 
 WIDEST = {4: 8, 6: 16}  # bits of the prefix: a wider network than this holds strangers
 _ORIGIN = msgspec.json.Decoder(Origin)

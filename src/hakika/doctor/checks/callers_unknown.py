@@ -3,7 +3,7 @@
 from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import DAY_MS, count_things, look_in
-from hakika.store.signs import count_unknown
+from hakika.store.alerts.signs import count_unknown
 
 
 async def look(ground: Ground) -> list[Finding]:

@@ -7,7 +7,7 @@ from hakika.doctor.looking import Unseen, count_things, look_in, spell_age
 from hakika.domain.budget import Budget
 from hakika.domain.schedule import HOUR_MS
 from hakika.engine.budgets import Budgets
-from hakika.store.signs import list_answers
+from hakika.store.alerts.signs import list_answers
 from hakika.store.transaction import Transaction
 
 REDUCED_SHARE = 0.5

@@ -10,7 +10,7 @@ from hakika.doctor.ground import Ground
 from hakika.doctor.looking import DAY_MS, Unseen, look_in, spell_age
 from hakika.domain.evidence import AnyReading, PushAccepted, PushRefused
 from hakika.domain.sandbox import PUBLIC_PASSKEY, PUBLIC_SHORTCODE
-from hakika.store.signs import list_answers
+from hakika.store.alerts.signs import list_answers
 
 LOOKED_BACK_MS = 30 * DAY_MS
 WRONG_PASSKEY, WRONG_SHORTCODE = "wrong credentials", "merchant does not exist"

@@ -4,7 +4,7 @@ from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import count_things, look_in
 from hakika.domain.events import EventType
-from hakika.store.endpoints import EndpointRow, list_endpoints
+from hakika.store.webhooks.endpoints import EndpointRow, list_endpoints
 
 
 async def look(ground: Ground) -> list[Finding]:

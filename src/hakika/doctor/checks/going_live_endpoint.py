@@ -3,7 +3,7 @@
 from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import Unseen, count_things, look_in
-from hakika.store.endpoints import list_endpoints
+from hakika.store.webhooks.endpoints import list_endpoints
 
 
 async def look(ground: Ground) -> list[Finding]:

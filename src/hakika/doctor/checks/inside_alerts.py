@@ -3,7 +3,7 @@
 from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import look_in, spell_age
-from hakika.store.alerts import list_open_alerts
+from hakika.store.alerts.records import list_open_alerts
 
 
 async def look(ground: Ground) -> list[Finding]:

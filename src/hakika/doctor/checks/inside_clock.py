@@ -6,7 +6,7 @@ from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import Unseen, look_in, spell_age
 from hakika.domain.schedule import SECOND_MS
-from hakika.store.signs import find_newest_time
+from hakika.store.alerts.signs import find_newest_time
 
 WRITTEN_MS = 1_767_225_600_000  # 2026-01-01: this program is younger than that
 TOLERATED_MS = 10 * SECOND_MS

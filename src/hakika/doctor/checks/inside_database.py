@@ -5,7 +5,7 @@ from hakika.doctor.checks.inside_locks import is_locked
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import Unseen, count_things, explain_absence
 from hakika.domain.errors import StoreUnavailable
-from hakika.store.signs import count_accounts
+from hakika.store.alerts.signs import count_accounts
 from hakika.store.transaction import Transaction
 
 

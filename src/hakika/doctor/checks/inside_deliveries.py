@@ -4,7 +4,7 @@ from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import DAY_MS, count_things, look_in, spell_age
 from hakika.domain.schedule import MINUTE_MS
-from hakika.store.signs import count_exhausted, count_overdue
+from hakika.store.alerts.signs import count_exhausted, count_overdue
 
 OVERDUE_MS = 3 * MINUTE_MS  # longer than any lease
 LATELY_MS = 7 * DAY_MS

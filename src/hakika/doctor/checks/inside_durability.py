@@ -8,7 +8,7 @@ from hakika.doctor.disk import FORGETFUL, REMOTE
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import look_in
 from hakika.engine.aside import run_aside
-from hakika.store.signs import read_durability
+from hakika.store.alerts.signs import read_durability
 
 SLOW_MS, FAR_TOO_SLOW_MS = 100.0, 1_000.0
 UNREAL_MS = 0.005  # nothing that keeps anything is as quick as this

@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import Unseen, count_things, look_in, spell_age
-from hakika.store.endpoints import EndpointRow, count_owed, list_endpoints
-from hakika.store.signs import find_last_error
+from hakika.store.alerts.signs import find_last_error
 from hakika.store.transaction import Transaction
+from hakika.store.webhooks.endpoints import EndpointRow, count_owed, list_endpoints
 
 
 async def look(ground: Ground) -> list[Finding]:

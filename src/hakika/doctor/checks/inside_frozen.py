@@ -3,7 +3,7 @@
 from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import count_things, look_in, name_some
-from hakika.store.signs import find_frozen
+from hakika.store.alerts.signs import find_frozen
 
 
 async def look(ground: Ground) -> list[Finding]:

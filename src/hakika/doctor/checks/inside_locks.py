@@ -6,7 +6,7 @@ from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import Unseen, explain_absence, look_in
 from hakika.domain.errors import StoreUnavailable
-from hakika.store.signs import list_waits
+from hakika.store.alerts.signs import list_waits
 from hakika.store.transaction import Transaction
 
 SLOW_MS = 1_000

@@ -4,7 +4,7 @@ from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import look_in, name_some, spell_age
 from hakika.domain.schedule import MINUTE_MS
-from hakika.store.signs import find_overdue, find_pending
+from hakika.store.alerts.signs import find_overdue, find_pending
 
 OVERDUE_MS = 2 * MINUTE_MS  # longer than any lease
 LONG_MS = 5 * MINUTE_MS

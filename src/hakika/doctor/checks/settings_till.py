@@ -9,7 +9,7 @@ from hakika.doctor.ground import Ground
 from hakika.doctor.looking import DAY_MS, Unseen, count_things, look_in
 from hakika.domain.evidence import PushRefused
 from hakika.engine.accounts import OWN
-from hakika.store.signs import count_codes, list_answers
+from hakika.store.alerts.signs import count_codes, list_answers
 
 CODES = ("2028", "SFC_IC0003", "2002")
 """daraja.md §2.1 and §7: transaction type, PartyB or BusinessShortCode do not belong together."""

@@ -10,7 +10,7 @@ from hakika.domain.schedule import HOUR_MS, MINUTE_MS
 from hakika.engine.alerts.judging import Key
 from hakika.engine.alerts.rule import Sign, State
 from hakika.engine.alerts.rulebook import RULES
-from hakika.store.alerts import CLOSED, OPEN, AlertRow
+from hakika.store.alerts.records import CLOSED, OPEN, AlertRow
 
 TELL_AGAIN_MS = 6 * HOUR_MS
 CALM_MS = 5 * MINUTE_MS

@@ -24,7 +24,7 @@ from hakika.engine.alerts.showing import show_alert
 from hakika.engine.clock import Clock
 from hakika.engine.ids import Entropy, make_id
 from hakika.engine.live.notices import Notices
-from hakika.store.alerts import (
+from hakika.store.alerts.records import (
     OPEN,
     AlertRow,
     count_opened_since,
@@ -34,10 +34,10 @@ from hakika.store.alerts import (
     take_turn,
     write_alert,
 )
-from hakika.store.deliveries import forget_delivery
 from hakika.store.events import EventRow, EventStatements, publish
 from hakika.store.opening import Store
 from hakika.store.transaction import Transaction
+from hakika.store.webhooks.deliveries import forget_delivery
 
 log = structlog.get_logger("hakika.alerts")
 

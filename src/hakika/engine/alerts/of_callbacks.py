@@ -2,7 +2,7 @@
 
 from hakika.engine.alerts.hours import OPENING, is_open
 from hakika.engine.alerts.rule import Figures, Rule, Sign, State, Threshold, Thresholds
-from hakika.store.figures import Tally
+from hakika.store.alerts.figures import Tally
 
 
 def _judge_silence(figures: Figures, thresholds: Thresholds) -> list[Sign]:

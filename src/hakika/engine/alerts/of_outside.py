@@ -6,7 +6,7 @@ from hakika.domain.budget import Budget, refill
 from hakika.domain.schedule import MINUTE_MS
 from hakika.engine.alerts.hours import spell
 from hakika.engine.alerts.rule import Figures, Rule, Sign, State, Threshold, Thresholds
-from hakika.store.figures import FailingEndpoint
+from hakika.store.alerts.figures import FailingEndpoint
 
 MIB = 1024 * 1024
 

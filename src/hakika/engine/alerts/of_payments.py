@@ -2,7 +2,7 @@
 
 from hakika.engine.alerts.hours import spell
 from hakika.engine.alerts.rule import Figures, Rule, Sign, State, Threshold, Thresholds
-from hakika.store.figures import Trouble, Troubles
+from hakika.store.alerts.figures import Trouble, Troubles
 
 _WITHIN = {
     "within_days": Threshold(7, 1, 365, "Only those that became so within these days: what you live with is not told.")

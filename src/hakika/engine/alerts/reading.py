@@ -7,7 +7,7 @@ from hakika.engine.alerts.rule import Figures
 from hakika.engine.alerts.rulebook import Setting
 from hakika.engine.representation import mode_of
 from hakika.store.accounts import AccountRow, list_accounts
-from hakika.store.figures import (
+from hakika.store.alerts.figures import (
     Tally,
     Trouble,
     count_unread,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from hakika.store.figures import FailingEndpoint, Tallies, Troubles
+from hakika.store.alerts.figures import FailingEndpoint, Tallies, Troubles
 
 Thresholds = Mapping[str, int]
 

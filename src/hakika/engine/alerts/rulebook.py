@@ -11,7 +11,7 @@ from hakika.engine.alerts.of_outside import CERTIFICATE, DISK, ENDPOINT_FAILING,
 from hakika.engine.alerts.of_payments import INVARIANT_BROKEN, MISPAID, PENDING_LONG, UNRESOLVED
 from hakika.engine.alerts.of_success import SUCCESS_RATE, SUCCESSES_FEW
 from hakika.engine.alerts.rule import Rule
-from hakika.store.alerts import RuleRow, list_rules, write_rule
+from hakika.store.alerts.records import RuleRow, list_rules, write_rule
 from hakika.store.transaction import Transaction
 
 RULES: Mapping[str, Rule] = {

@@ -6,7 +6,7 @@ import msgspec
 
 from hakika.engine.alerts.rulebook import RULES
 from hakika.engine.representation import iso
-from hakika.store.alerts import AlertRow
+from hakika.store.alerts.records import AlertRow
 
 
 def show_alert(row: AlertRow) -> dict[str, Any]:

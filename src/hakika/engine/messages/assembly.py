@@ -15,7 +15,7 @@ from hakika.engine.messages.postman import Postman
 from hakika.engine.vault import Vault
 from hakika.engine.webhooks.addresses import AddressRule
 from hakika.engine.webhooks.outbound import Resolver, Sender
-from hakika.store.messages import forget_messages
+from hakika.store.messages.records import forget_messages
 from hakika.store.opening import Store
 
 DAY_MS = 24 * 60 * 60 * 1000

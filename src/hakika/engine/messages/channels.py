@@ -13,7 +13,8 @@ from hakika.engine.messages.carriers import check_url
 from hakika.engine.representation import iso, mode_of
 from hakika.engine.vault import Vault
 from hakika.store.accounts import AccountRow
-from hakika.store.channels import (
+from hakika.store.events import read_head
+from hakika.store.messages.channels import (
     ChannelRow,
     change_channel,
     delete_channel,
@@ -24,8 +25,7 @@ from hakika.store.channels import (
     move_cursor,
     read_cursor,
 )
-from hakika.store.events import read_head
-from hakika.store.messages import skip_queued
+from hakika.store.messages.records import skip_queued
 from hakika.store.transaction import Transaction
 
 SEND_WITHIN_MS = HOUR_MS

@@ -20,10 +20,10 @@ from hakika.engine.ids import Entropy, make_id
 from hakika.engine.messages.channels import read_opt_out, read_words
 from hakika.engine.messages.opt_outs import mask_recipient, read_email
 from hakika.engine.representation import iso
-from hakika.store.channels import ChannelRow, list_active_channels, move_cursor, read_cursor
 from hakika.store.checkouts import find_checkout
 from hakika.store.events import EventRow, EventSearch, read_head, search_events
-from hakika.store.messages import QUEUED, SKIPPED, MessageRow, insert_messages
+from hakika.store.messages.channels import ChannelRow, list_active_channels, move_cursor, read_cursor
+from hakika.store.messages.records import QUEUED, SKIPPED, MessageRow, insert_messages
 from hakika.store.opening import Store
 from hakika.store.transaction import Transaction
 

@@ -8,7 +8,7 @@ from hakika.domain.errors import InvalidPhone, InvalidRequest, NotFound
 from hakika.domain.phone import mask_phone, read_phone
 from hakika.engine.ids import Entropy, make_id
 from hakika.engine.representation import iso
-from hakika.store.channels import (
+from hakika.store.messages.channels import (
     OptOutRow,
     delete_opt_out,
     delete_opt_outs,

@@ -19,9 +19,9 @@ from hakika.engine.messages.channels import Channels
 from hakika.engine.messages.fates import Fate
 from hakika.engine.messages.follower import Follower
 from hakika.engine.messages.opt_outs import mask_recipient
-from hakika.store.channels import ChannelRow, find_channel, find_opt_out
 from hakika.store.events import EventRow
-from hakika.store.messages import (
+from hakika.store.messages.channels import ChannelRow, find_channel, find_opt_out
+from hakika.store.messages.records import (
     FAILED,
     QUEUED,
     SENT,

@@ -10,8 +10,8 @@ from hakika.domain.budget import Budget, refill
 from hakika.domain.errors import StoreUnavailable
 from hakika.engine.accounts import Accounts
 from hakika.engine.clock import Clock
-from hakika.store.gauges import Gauges, read_gauges
 from hakika.store.opening import Store
+from hakika.store.watching.gauges import Gauges, read_gauges
 
 KEPT_MS = 10_000
 WITHIN_S = 2.0

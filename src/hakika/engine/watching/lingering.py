@@ -6,8 +6,8 @@ import structlog
 
 from hakika.domain.schedule import MINUTE_MS, SECOND_MS
 from hakika.engine.clock import Clock
-from hakika.store.gauges import list_lingering
 from hakika.store.opening import Store
+from hakika.store.watching.gauges import list_lingering
 
 log = structlog.get_logger("hakika.lingering")
 

@@ -13,7 +13,8 @@ from hakika.domain.errors import InvalidRequest
 from hakika.domain.kenya import AHEAD_OF_UTC_MS
 from hakika.domain.payment import DECLINED, Status
 from hakika.engine.representation import iso
-from hakika.store.stats import (
+from hakika.store.transaction import Transaction
+from hakika.store.watching.stats import (
     HOUR_MS,
     UNCERTAIN,
     Kind,
@@ -22,7 +23,6 @@ from hakika.store.stats import (
     find_account_id,
     spread_certainty,
 )
-from hakika.store.transaction import Transaction
 
 DAY_MS: Final = 24 * HOUR_MS
 USUAL_DAYS: Final = 7

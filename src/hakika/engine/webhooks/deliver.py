@@ -25,11 +25,11 @@ from hakika.engine.webhooks.notifier import Notifier
 from hakika.engine.webhooks.outbound import Reply, Sender
 from hakika.engine.webhooks.outcomes import GONE, Sent, Surroundings, record
 from hakika.engine.webhooks.webhook import build_headers
-from hakika.store.deliveries import DeliveryStatements, Owed, take_due, take_probe
-from hakika.store.endpoints import DueLane, EndpointRow, list_due_lanes, lock_endpoints, set_lane
 from hakika.store.events import EventRow, EventStatements
 from hakika.store.opening import Store
 from hakika.store.transaction import Transaction
+from hakika.store.webhooks.deliveries import DeliveryStatements, Owed, take_due, take_probe
+from hakika.store.webhooks.endpoints import DueLane, EndpointRow, list_due_lanes, lock_endpoints, set_lane
 
 log = structlog.get_logger("hakika.deliver")
 

@@ -17,7 +17,8 @@ from hakika.engine.representation import iso
 from hakika.engine.vault import Vault
 from hakika.engine.webhooks.addresses import AddressRule
 from hakika.engine.webhooks.webhook import Signers
-from hakika.store.endpoints import (
+from hakika.store.transaction import Transaction
+from hakika.store.webhooks.endpoints import (
     EndpointRow,
     change_endpoint,
     delete_endpoint,
@@ -25,7 +26,6 @@ from hakika.store.endpoints import (
     insert_endpoint,
     set_lane,
 )
-from hakika.store.transaction import Transaction
 
 SECRET_BYTES = 32  # Standard Webhooks: 24 to 64
 OVERLAP_MS = 24 * HOUR_MS

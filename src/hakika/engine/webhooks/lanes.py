@@ -3,8 +3,8 @@
 from collections import deque
 
 from hakika.domain.lane import FAILING_AFTER
-from hakika.store.deliveries import Owed
-from hakika.store.endpoints import EndpointRow
+from hakika.store.webhooks.deliveries import Owed
+from hakika.store.webhooks.endpoints import EndpointRow
 
 AT_ONCE = 32
 AT_ONCE_FIRST = 2  # until it has shown that it answers: one that hangs holds no more connections

@@ -14,7 +14,10 @@ from hakika.engine.live.notices import Notices
 from hakika.engine.representation import iso
 from hakika.engine.webhooks.endpoints import Endpoints, show_endpoint
 from hakika.engine.webhooks.samples import sample_payment
-from hakika.store.deliveries import (
+from hakika.store.events import EventRow, EventStatements, find_event, publish
+from hakika.store.opening import Store
+from hakika.store.transaction import Transaction
+from hakika.store.webhooks.deliveries import (
     AttemptRow,
     DeliveryFilter,
     DeliveryStatements,
@@ -23,11 +26,8 @@ from hakika.store.deliveries import (
     list_attempts,
     list_deliveries,
 )
-from hakika.store.endpoints import EndpointRow
-from hakika.store.events import EventRow, EventStatements, find_event, publish
-from hakika.store.opening import Store
-from hakika.store.resending import Resend, find_owed, find_unowed, owe_again
-from hakika.store.transaction import Transaction
+from hakika.store.webhooks.endpoints import EndpointRow
+from hakika.store.webhooks.resending import Resend, find_owed, find_unowed, owe_again
 
 AT_ONCE = 500  # rows a transaction: others write between
 

@@ -12,7 +12,9 @@ from hakika.domain.schedule import RETRY_AFTER_MOST_MS, retry_delivery_at
 from hakika.engine.ids import Entropy, make_id
 from hakika.engine.webhooks.endpoints import show_endpoint
 from hakika.engine.webhooks.outbound import Reply
-from hakika.store.deliveries import (
+from hakika.store.events import EventRow, EventStatements, publish
+from hakika.store.transaction import Transaction
+from hakika.store.webhooks.deliveries import (
     DELIVERED,
     EXHAUSTED,
     WAITING,
@@ -25,9 +27,7 @@ from hakika.store.deliveries import (
     hasten_tried,
     write_outcomes,
 )
-from hakika.store.endpoints import EndpointRow, change_endpoint, lock_endpoints, set_lane
-from hakika.store.events import EventRow, EventStatements, publish
-from hakika.store.transaction import Transaction
+from hakika.store.webhooks.endpoints import EndpointRow, change_endpoint, lock_endpoints, set_lane
 
 log = structlog.get_logger("hakika.deliver")
 

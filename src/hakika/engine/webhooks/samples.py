@@ -6,7 +6,7 @@ import msgspec
 
 from hakika.engine.alerts.showing import show_alert
 from hakika.engine.representation import iso
-from hakika.store.alerts import AlertRow
+from hakika.store.alerts.records import AlertRow
 
 SAMPLE_ID = "pay_00000000000000000000000000"
 _DECLINES = {

@@ -9,7 +9,8 @@ from alembic import context
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from hakika.store import alert_tables, message_tables  # noqa: F401 - they put their tables into the metadata
+import hakika.store.alerts.tables
+import hakika.store.messages.tables  # noqa: F401 - they put their tables into the metadata
 from hakika.store.tables import metadata
 
 given = context.config.attributes

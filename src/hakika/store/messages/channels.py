@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import delete, insert, select, update
 
-from hakika.store.message_tables import cursors, message_channels, opt_outs
+from hakika.store.messages.tables import cursors, message_channels, opt_outs
 from hakika.store.transaction import Transaction
 
 CURSOR = "messages"

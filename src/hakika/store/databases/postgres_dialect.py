@@ -16,7 +16,7 @@ from sqlalchemy.schema import Column, Table
 from sqlalchemy.sql import ClauseElement, ColumnElement, FromClause, Select, bindparam, column, literal_column
 from sqlalchemy.types import LargeBinary
 
-from hakika.store.listening import CHANNEL
+from hakika.store.databases.listening import CHANNEL
 from hakika.store.transaction import Append, Cursor, Fixed, Lookup, Rows, Transaction, Values, fix_compiled, identity_of
 
 _DIALECT: Any = postgres_dialect(paramstyle="format")  # type: ignore[no-untyped-call]

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from hakika.domain.lane import FAILING_AFTER
-from hakika.store.deliveries import WAITING, DeliveryStatements
 from hakika.store.tables import deliveries, endpoints, events
 from hakika.store.transaction import Transaction
+from hakika.store.webhooks.deliveries import WAITING, DeliveryStatements
 
 
 class Resend(NamedTuple):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import and_, delete, insert, or_, select, update
 
-from hakika.store.message_tables import messages
+from hakika.store.messages.tables import messages
 from hakika.store.tables import payments
 from hakika.store.transaction import Transaction
 

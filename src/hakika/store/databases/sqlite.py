@@ -21,9 +21,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from hakika.domain.errors import HakikaError, StoreUnavailable
-from hakika.store.checkpoints import PAGES_AT_MOST, Checkpoints
+from hakika.store.databases.checkpoints import PAGES_AT_MOST, Checkpoints
+from hakika.store.databases.sqlite_dialect import SqliteDialect
 from hakika.store.opening import keep_private
-from hakika.store.sqlite_dialect import SqliteDialect
 from hakika.store.transaction import Cursor, Transaction
 
 T = TypeVar("T")

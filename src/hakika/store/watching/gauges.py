@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 from sqlalchemy import func, select, text
 
-from hakika.store.endpoints import count_owed, list_due_lanes, list_endpoints
 from hakika.store.events import read_head
 from hakika.store.evidence import count_quarantine
 from hakika.store.payments import next_due_at
 from hakika.store.tables import budgets, deliveries, payments
 from hakika.store.transaction import Transaction
+from hakika.store.webhooks.endpoints import count_owed, list_due_lanes, list_endpoints
 
 
 class Gauges(NamedTuple):

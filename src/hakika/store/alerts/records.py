@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy import and_, func, insert, or_, select, update
 
-from hakika.store.alert_tables import alert_rules, alerts, turns
+from hakika.store.alerts.tables import alert_rules, alerts, turns
 from hakika.store.transaction import Transaction
 
 OPEN, CLOSED = "open", "closed"

@@ -22,10 +22,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from hakika.domain.errors import HakikaError
-from hakika.store.copying import Digest, copy_tables, digest_tables, list_tables
+from hakika.store.backup.copying import Digest, copy_tables, digest_tables, list_tables
+from hakika.store.databases.postgres_dialect import PostgresDialect
 from hakika.store.migrations import is_known, migrate_within, upgrade
 from hakika.store.opening import driver_url, open_store
-from hakika.store.postgres_dialect import PostgresDialect
 from hakika.store.transaction import Transaction
 
 FORMAT = 1

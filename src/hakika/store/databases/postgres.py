@@ -18,8 +18,8 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from hakika.domain.errors import StoreUnavailable
-from hakika.store.listening import Channel
-from hakika.store.postgres_dialect import PostgresDialect
+from hakika.store.databases.listening import Channel
+from hakika.store.databases.postgres_dialect import PostgresDialect
 from hakika.store.transaction import Cursor, Fixed, Lookup, Rows, Transaction, Values
 
 T = TypeVar("T")

@@ -1,0 +1,1 @@
+"""The whole database as a file, and back."""

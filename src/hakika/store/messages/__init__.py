@@ -1,0 +1,1 @@
+"""What payers are told: channels, messages, and who wants none."""

@@ -1,0 +1,1 @@
+"""Reading much at once: for metrics, statistics and audits."""

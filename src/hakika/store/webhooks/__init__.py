@@ -1,0 +1,1 @@
+"""Endpoints, what they are owed, and what became of it."""
