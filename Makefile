@@ -2,7 +2,7 @@
 
 PORT ?= 8000
 # One more than the cores that CI has: a third of the tests wait for programs that they started.
-WORKERS ?= 3
+WORKERS ?= 4
 PYTEST_ARGS ?=
 BIN := .venv/bin
 SOURCES := src tests bench docs
@@ -26,7 +26,7 @@ install: .venv/installed ## install the server alone
 demo: .venv/installed ## install, then run server, simulator and shop on http://localhost:8000 (PORT=8000)
 	@exec $(BIN)/hakika demo --port $(PORT)
 
-test: check ## install, then run everything that CI runs: check, then all tests (PYTEST_ARGS=, WORKERS=3)
+test: check ## install, then run everything that CI runs: check, then all tests (PYTEST_ARGS=, WORKERS=4)
 	@scripts/install-javascript
 	$(BIN)/pytest -n $(WORKERS) $(PYTEST_ARGS)
 
