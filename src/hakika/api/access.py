@@ -8,7 +8,6 @@ import ipaddress
 import re
 from typing import NamedTuple
 
-from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection, Request
 
 from hakika.api.problems import ClientSecretRefused, NotLocal
@@ -115,10 +114,6 @@ def read_mode(given: str | None, caller: Caller, request: Request) -> str:
     if given and caller.mode not in {"", given}:
         raise InvalidRequest(f"A key for {caller.mode} payments opens no {given} events.", field="mode")
     return given or caller.mode or str(request.app.state.mode)
-
-
-bearer = HTTPBearer(auto_error=False, scheme_name="API key", description="`Authorization: Bearer KEY`")
-"""For OpenAPI alone: says that a key is needed."""
 
 
 async def require_local(request: Request) -> None:

@@ -56,7 +56,7 @@ from hakika.api.checkout_shapes import EXEMPLARY as EXEMPLARY_CHECKOUTS
 from hakika.api.doctor_shapes import EXEMPLARY as EXEMPLARY_DOCTOR
 from hakika.api.endpoint_shapes import EXEMPLARY as EXEMPLARY_ENDPOINTS
 from hakika.api.event_shapes import EXEMPLARY as EXEMPLARY_EVENTS
-from hakika.api.guard import Guard
+from hakika.api.guard import Guard, needs_key
 from hakika.api.message_shapes import EXEMPLARY as EXEMPLARY_MESSAGES
 from hakika.api.pages import links, pay, till
 from hakika.api.pages.frame import router as pages
@@ -68,6 +68,9 @@ from hakika.api.stream import Outlasting
 PAGES = (pay, links, till)
 """They put their routes on one router."""
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+API_KEY = "API key"
+"""What OpenAPI calls it."""
 
 DESCRIPTION = """
 Ask a phone for money over M-Pesa, and learn for certain what became of it.
@@ -130,7 +133,19 @@ def _describe_api(app: FastAPI) -> dict[str, Any]:
     shapes += [*EXEMPLARY_DOCTOR, *EXEMPLARY_MESSAGES, *EXEMPLARY_ALERTS, *EXEMPLARY_STATS]
     for shape in shapes:
         document["components"]["schemas"][shape.__name__] |= shape.model_config["json_schema_extra"]
+    _say_where_a_key_is_needed(document)
     return document
+
+
+def _say_where_a_key_is_needed(document: dict[str, Any]) -> None:
+    """The guard asks for it in front of the framework: as a dependency it would be asked for twice, for these words."""
+    document["components"]["securitySchemes"] = {
+        API_KEY: {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer KEY`"}
+    }
+    for path, operations in document["paths"].items():
+        if needs_key(path):
+            for operation in operations.values():
+                operation["security"] = [{API_KEY: []}]
 
 
 def with_callbacks(app: FastAPI, addresses: AddressBook) -> Asgi:

@@ -4,9 +4,9 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response, Security
+from fastapi import APIRouter, Path, Query, Request, Response
 
-from hakika.api.access import bearer, read_mode
+from hakika.api.access import read_mode
 from hakika.api.answers import as_json
 from hakika.api.endpoint_shapes import (
     ENDPOINT_EXAMPLE,
@@ -27,7 +27,7 @@ from hakika.store.webhooks.deliveries import DeliveryFilter
 from hakika.store.webhooks.resending import Resend
 
 CURSOR = r"^[0-9]{1,18}-ep_[0-9a-hjkmnp-tv-z]{26}$"
-router = APIRouter(prefix="/v1", tags=["deliveries"], dependencies=[Security(bearer)])
+router = APIRouter(prefix="/v1", tags=["deliveries"])
 PageSize = Annotated[int, Query(ge=1, le=100)]
 DeliveryCursor = Annotated[str | None, Query(pattern=CURSOR, description="`next_cursor` of the page before.")]
 

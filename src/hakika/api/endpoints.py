@@ -3,9 +3,9 @@
 import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response, Security
+from fastapi import APIRouter, Path, Request, Response
 
-from hakika.api.access import Caller, bearer, read_mode
+from hakika.api.access import Caller, read_mode
 from hakika.api.answers import as_json
 from hakika.api.deliveries import DeliveryCursor, PageSize, list_page
 from hakika.api.endpoint_shapes import (
@@ -34,7 +34,7 @@ from hakika.store.webhooks.deliveries import DeliveryFilter
 from hakika.store.webhooks.endpoints import EndpointRow, count_owed, list_endpoints
 
 ENDPOINT_ID = r"^ep_[0-9a-hjkmnp-tv-z]{26}$"
-router = APIRouter(prefix="/v1/endpoints", tags=["endpoints"], dependencies=[Security(bearer)])
+router = APIRouter(prefix="/v1/endpoints", tags=["endpoints"])
 EndpointId = Annotated[str, Path(json_schema_extra={"pattern": ENDPOINT_ID}, examples=[ENDPOINT_EXAMPLE["id"]])]
 ONE: dict[int | str, dict[str, Any]] = {200: {"model": EndpointShape}, **document(*EVERYWHERE, NotFound)}
 

@@ -4,9 +4,9 @@ import re
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Path, Query, Request, Response, Security
+from fastapi import APIRouter, Path, Query, Request, Response
 
-from hakika.api.access import bearer, read_mode
+from hakika.api.access import read_mode
 from hakika.api.answers import as_json
 from hakika.api.deliveries import PageSize
 from hakika.api.message_shapes import (
@@ -32,7 +32,7 @@ from hakika.store.transaction import Transaction
 
 ID = r"[0-9a-hjkmnp-tv-z]{26}"
 MESSAGE_ID, OPT_OUT_ID = rf"^msg_{ID}$", rf"^out_{ID}$"
-router = APIRouter(prefix="/v1", tags=["messages"], dependencies=[Security(bearer)])
+router = APIRouter(prefix="/v1", tags=["messages"])
 replies = APIRouter(include_in_schema=False)
 MessageId = Annotated[str, Path(json_schema_extra={"pattern": MESSAGE_ID}, examples=[MESSAGE_EXAMPLE["id"]])]
 OptOutId = Annotated[str, Path(json_schema_extra={"pattern": OPT_OUT_ID}, examples=[OPT_OUT_EXAMPLE["id"]])]

@@ -4,13 +4,13 @@ import re
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response, Security
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import BaseModel
 
-from hakika.api.access import Caller, bearer, require_key
+from hakika.api.access import Caller, require_key
 from hakika.api.explanation_shapes import ExplanationShape
 from hakika.api.keyed import KEY_ERRORS, REPLAYED, KeyHeader, answer_created, read_key
 from hakika.api.problems import ClientSecretRefused, RequestTooLarge, document
@@ -76,7 +76,7 @@ CREATED: dict[str, Any] = PAYMENT | REPLAYED
 EVERYWHERE = (NotAuthenticated, InvalidRequest, RequestTooLarge, StoreUnavailable)
 ASKING = (InvalidPhone, InvalidAmount, *KEY_ERRORS)
 
-router = APIRouter(prefix="/v1/payments", tags=["payments"], dependencies=[Security(bearer)])
+router = APIRouter(prefix="/v1/payments", tags=["payments"])
 
 
 # Dependencies are coroutines though they wait for nothing: FastAPI runs each plain function in a thread of its own.
@@ -174,19 +174,41 @@ async def read_search(
 PaymentId = Annotated[str, Depends(read_id)]
 
 
+class Visit(NamedTuple):
+    """One who comes for one payment: which, with what key, in which language."""
+
+    payment: str
+    cashier: Cashier
+    caller: Caller
+    language: str
+
+
+async def read_visit(
+    request: Request,
+    payment_id: Annotated[str, Path(json_schema_extra={"pattern": f"^{PAYMENT_ID.pattern}$"}, examples=[EXAMPLE_ID])],
+    accept_language: Annotated[str, Header(max_length=200)] = "en",
+) -> Visit:
+    """FastAPI's dependency: all of these at once, for what many do at once: each dependency costs as much as a read."""
+    cashier, caller = await find_cashier(request), await require_key(request)
+    payment = await read_id(payment_id, cashier, caller)
+    return Visit(payment, cashier, caller, await read_language(accept_language))
+
+
+Visited = Annotated[Visit, Depends(read_visit)]
+
+
 @router.post(
     "",
     status_code=201,
     responses={201: CREATED, **document(*EVERYWHERE, *ASKING, ReferenceInUse, PayerBusy, RepeatedTooSoon)},
 )
-async def request_payment(
-    body: NewPayment, cashier: Verbs, caller: ApiKey, idempotency_key: KeyHeader = None
-) -> Response:
+async def request_payment(request: Request, body: NewPayment, idempotency_key: KeyHeader = None) -> Response:
     """Ask a phone for money.
 
     The payment is stored before anything is sent; its prompt follows within milliseconds. Follow it with
     `wait`, or read it again: it always ends.
     """
+    cashier, caller = await find_cashier(request), await require_key(request)
     order = read_order(**_given(body), mode=caller.mode)
     key = read_key("/v1/payments", caller, idempotency_key, _given(body))
     return answer_created(await cashier.request(order, key))
@@ -225,11 +247,13 @@ async def list_payments(
 
 
 @router.get("/{payment_id}", responses={200: PAYMENT, **document(*EVERYWHERE, NotFound, ClientSecretRefused)})
-async def read_payment(payment_id: PaymentId, cashier: Verbs, caller: ApiKey, language: Language) -> Response:
+async def read_payment(visit: Visited) -> Response:
     """Read a payment, straight from the database."""
-    row = await cashier.read(payment_id)
+    row = await visit.cashier.read(visit.payment)
     tell_check(row)
-    return _show(row, language, caller) if caller.payment else _json(encode(row, language, with_secret=True))
+    if visit.caller.payment:
+        return _show(row, visit.language, visit.caller)
+    return _json(encode(row, visit.language, with_secret=True))
 
 
 @router.get("/{payment_id}/timeline", responses={200: {"model": Timeline}, **document(*EVERYWHERE, NotFound)})
@@ -248,17 +272,12 @@ async def explain_payment(payment_id: PaymentId, cashier: Verbs) -> Response:
 
 
 @router.get("/{payment_id}/wait", responses={200: PAYMENT, **document(*EVERYWHERE, NotFound, ClientSecretRefused)})
-async def wait_for_payment(
-    payment_id: PaymentId,
-    cashier: Verbs,
-    caller: ApiKey,
-    language: Language,
-    timeout_s: WaitSeconds = 120,
-) -> Response:
+async def wait_for_payment(visit: Visited, timeout_s: WaitSeconds = 120) -> Response:
     """Wait until the payment is no longer pending, or until the timeout (in seconds)."""
 
     async def answer() -> Response:
-        return _show(await cashier.wait(payment_id, int(timeout_s * 1000)), language, caller)
+        row = await visit.cashier.wait(visit.payment, int(timeout_s * 1000))
+        return _show(row, visit.language, visit.caller)
 
     return LateAnswer(answer())
 
@@ -275,10 +294,10 @@ async def wait_for_payment(
         **document(*EVERYWHERE, NotFound, ClientSecretRefused),
     },
 )
-async def stream_payment(
-    payment_id: PaymentId, feed: Following, cashier: Verbs, caller: ApiKey, language: Language
-) -> Response:
+async def stream_payment(request: Request, visit: Visited) -> Response:
     """Follow a payment live, as server-sent events: as it is now, then each change; `end` is the last."""
+    feed = await find_feed(request)
+    payment_id, cashier, caller, language = visit
     store = await feed.name()
 
     def show(row: PaymentRow, number: int) -> bytes:
