@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from hakika.store.tables import accounts, budgets, tokens
 from hakika.store.transaction import Transaction
@@ -90,15 +90,18 @@ def release_token(tx: Transaction, account: str) -> None:
     tx.execute(update(tokens).where(tokens.c.account == account).values(leased_until_ms=0))
 
 
+_BUDGET = select(budgets.c.state).where(budgets.c.account == bindparam("of"))
+_WRITE_BUDGET = update(budgets).where(budgets.c.account == bindparam("of")).values(state=bindparam("now"))
+
+
 def lock_budget(tx: Transaction, account: str) -> str | None:
     """The account's budget as JSON, locked until the transaction ends; None when it has none yet."""
     tx.lock_name(f"budget:{account}")
-    row = tx.one(select(budgets.c.state).where(budgets.c.account == account))
-    return None if row is None else str(row[0])
+    found = tx.ask(_BUDGET, of=account)
+    return str(found[0][0]) if found else None
 
 
 def write_budget(tx: Transaction, account: str, state: str) -> None:
     """Store the account's budget. Call it in the transaction that locked it."""
-    changed = tx.execute(update(budgets).where(budgets.c.account == account).values(state=state))
-    if not changed.rowcount:
+    if not tx.tell(_WRITE_BUDGET, of=account, now=state):
         tx.execute(insert(budgets), {"account": account, "state": state})
