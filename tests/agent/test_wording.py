@@ -69,6 +69,18 @@ def test_what_is_worded_for_the_payer_is_quoted_to_the_merchant(status: str, why
     assert quoted == "“You cancelled the request.”"
 
 
+@pytest.mark.parametrize(
+    ("status", "code"), [("cancelled", "withdrawn"), ("failed", "not_sent"), ("failed", "operator")]
+)
+def test_what_ended_without_mpesa_blames_no_phone(status: str, code: str) -> None:
+    """Called off, never arrived, closed by a person: nobody cancelled on a phone, and M-Pesa declined nothing."""
+    told = wording.tell(payment(status, failure=Failure(code=code, message="You have not been charged.")))
+    assert told["message"].startswith("Not paid: ")
+    assert "on the phone" not in told["message"]
+    assert "declined" not in told["message"]
+    assert not SENDING.search(told["message"])
+
+
 def test_success_has_the_seeds_details() -> None:
     """By M-Pesa's names, as integrations of the seed read them."""
     told = wording.tell(payment("completed", amount_received=500, paid_at="2019-12-19T07:21:15Z"))

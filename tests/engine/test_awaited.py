@@ -6,7 +6,7 @@ import pytest
 
 from hakika.domain import schedule
 from hakika.domain.schedule import AWAITED_QUERIES_AFTER_MS, CALLBACK_OVERDUE_MS, QUERY_LEASE_MS
-from hakika.engine.live.awaited import Awaited
+from hakika.engine.live.awaited import EVERY_MS, Awaited
 from hakika.store.payments import PaymentRow, put_off, set_awaited
 from tests.engine.test_querying import query_times_s, settle_by_callback
 from tests.engine.till import HeldClock, ScriptedDaraja, Till, say
@@ -82,6 +82,22 @@ async def test_a_callback_that_comes_costs_no_query(healthy: Till, daraja: Scrip
     await healthy.call_back(row, receipt="SFF6ONTIME")
     assert await query_times_s(healthy, row, 80) == []
     assert daraja.queries == []
+
+
+async def test_an_early_query_does_not_make_a_slow_callback_a_missing_one(
+    healthy: Till, daraja: ScriptedDaraja
+) -> None:
+    """Payments that a query ended for those who wait: their callbacks are missed only once they would be overdue."""
+    rows = [await healthy.prompt() for _ in range(8)]
+    for row in rows:
+        await await_payment(healthy, row)
+    daraja.query_default = say("0")
+    assert await query_times_s(healthy, rows[0], 60) == AWAITED_S[:1]
+    assert {(await healthy.read(row.id)).status for row in rows} == {"completed"}
+    assert healthy.health.arrive(rows[0].account)
+    healthy.clock.pass_s(OVERDUE_S - 60)
+    await healthy.store.read(lambda tx: healthy.health.look(tx, rows[0].account))
+    assert not healthy.health.arrive(rows[0].account)
 
 
 async def test_a_second_equal_decline_needs_nobody_who_waits(healthy: Till, daraja: ScriptedDaraja) -> None:
@@ -200,6 +216,24 @@ async def test_a_held_wait_is_enough(healthy: Till, daraja: ScriptedDaraja) -> N
     daraja.query_default = say("0")
     assert await healthy.work(after_s=AWAITED_S[0]) == {"queried": 1}
     assert (await asyncio.wait_for(waiting, 5)).status == "completed"
+
+
+async def test_who_cannot_be_marked_at_once_is_marked_at_the_next_turn(
+    healthy: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A payment that is being folded when somebody begins to wait is locked: it is marked seconds later, not 26."""
+    row, awaited = await healthy.prompt(), Awaited(healthy.store, healthy.notices, healthy.clock)
+    with healthy.notices.watch(row.id):
+        with monkeypatch.context() as locked:
+            # As `SKIP LOCKED` shows a row that another transaction holds: not at all.
+            locked.setattr("hakika.engine.live.awaited.set_awaited", lambda *_: [])
+            assert await awaited.mark() == 1
+            assert await awaited.mark() == 0, "not at once again: many who cannot be marked would be tried for ever"
+        healthy.clock.pass_ms(EVERY_MS)
+        assert await awaited.mark() == 1
+        assert await healthy.due_in_s(row) == AWAITED_S[0] - EVERY_MS / 1000
+        healthy.clock.pass_ms(EVERY_MS)
+        assert await awaited.mark() == 0
 
 
 async def test_when_callbacks_stop_those_that_were_asked_about_are_hurried(healthy: Till) -> None:

@@ -163,6 +163,29 @@ async def test_who_falls_behind_while_catching_up_misses_none(till: Till, monkey
     assert [message.number for message in got if message] == list(range(1, total + 1))
 
 
+async def test_who_is_let_go_while_catching_up_is_shown_no_later_event(
+    till: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server stops amid a page of the log: what came later is not told, for its cursor would hide the rest."""
+    row = await till.ask()
+    till.notices.tell_events(await publish_some(till, row, PAGE + 10))
+    await till.feed.look()
+    read, bursts = till.feed.read, [1, HELD + 1]  # a few that are held, and more than are held
+
+    async def read_amid_the_end(after: int, upto: int, wanted: Wanted) -> list[EventRow]:
+        page = await read(after, upto, wanted)
+        for _ in range(bursts.pop()):
+            till.notices.tell_events(await publish_some(till, row, 1))
+        till.notices.end()
+        return page
+
+    monkeypatch.setattr(till.feed, "read", read_amid_the_end)
+    while bursts:
+        with till.feed.subscribe(0, EVERY) as subscription:
+            got = [message.number async for message in subscription.follow(1_000) if message]
+        assert got == list(range(1, PAGE + 1))
+
+
 async def test_only_what_is_wanted_comes(till: Till) -> None:
     """One mode, some types; probes only by name; live or from the log alike."""
     row = await till.ask()

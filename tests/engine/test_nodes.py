@@ -101,6 +101,7 @@ async def test_a_node_that_stops_leaves_its_work_to_another(
 
 async def test_a_worker_runs_until_it_is_stopped(till: Till) -> None:
     """The loop pushes what is asked while it runs, beats, and ends when it is cancelled."""
+    till.clock.patience = 10**9  # no time passes, however slow the machine: a prompt a minute late is not sent
     running = asyncio.ensure_future(till.worker.run())
     while not till.worker.beat_at_ms:  # noqa: ASYNC110 - no event says so
         await asyncio.sleep(0)

@@ -7,6 +7,7 @@ from hakika.domain.evidence import CallbackUnreadable
 from hakika.domain.schedule import CONFIRM_APART_MS
 from hakika.engine.case import Evidence, Origin
 from hakika.engine.orders import read_registration
+from hakika.store.search import find_by_anything
 from tests.engine.till import ScriptedDaraja, Till, flags_of, lose, paid_row, say
 
 pytestmark = pytest.mark.anyio
@@ -50,6 +51,21 @@ async def test_a_claimed_receipt_gives_way_to_the_proven_one(till: Till, daraja:
     row = paid_row(await till.call_back(row, receipt="SFF6XYZ123"))
     assert row.receipt == "SFF6XYZ123"
     assert "receipt_claimed" not in flags_of(row)
+
+
+async def test_a_payment_is_found_by_the_receipt_that_it_shows(till: Till, daraja: ScriptedDaraja) -> None:
+    """A claimed receipt, all that a payment which another program asked for may ever have, is found like any other."""
+    row = await till.prompt()
+    await till.call_back(row, token="", receipt="SFF6CLAIM1")
+    assert await till.find(receipt="SFF6CLAIM1") == []
+    daraja.query_answers = [say("0")]
+    await till.work()
+    for receipt in ("SFF6CLAIM1", "SFF6PROOF1"):
+        assert [found.id for found in await till.find(receipt=receipt)] == [row.id]
+        called = await till.store.read(lambda tx, name=receipt: find_by_anything(tx, name.lower()))  # type: ignore[misc]
+        assert [found.id for found in called] == [row.id]
+        await till.call_back(row, receipt="SFF6PROOF1")
+    assert await till.find(receipt="SFF6CLAIM1") == []
 
 
 async def test_a_claim_takes_no_receipt_from_its_owner(till: Till) -> None:

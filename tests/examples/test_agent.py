@@ -74,3 +74,18 @@ def test_what_was_asked_of_a_demo_is_kept_with_the_demo(tmp_path: Path, monkeypa
         assert data_dir_for(parse_settings(), "http://localhost:9001") == Path(".hakika")
         monkeypatch.setenv("HAKIKA_DATA_DIR", "elsewhere")
         assert data_dir_for(parse_settings(), url) == Path("elsewhere")
+
+
+def test_what_was_asked_of_a_server_is_not_kept_with_a_demo_that_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server at the address of a demo that left its word behind has its own folder, which no demo empties."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HAKIKA_DATA_DIR", raising=False)
+    demo, own, url = Path(".hakika/demo/9000"), Path(".hakika"), "http://localhost:9000"
+    killed = Presence(url, 1, "2026-11-21T06:00:00Z", "sqlite", "local_1")
+    serving = Presence(url, 2, "2026-11-21T07:00:00Z", "sqlite", "local_2")
+    with announce(demo, killed), announce(own, serving):
+        assert data_dir_for(parse_settings(), url) == own
+    with announce(own, killed), announce(demo, serving):
+        assert data_dir_for(parse_settings(), url) == demo

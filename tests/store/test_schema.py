@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from hakika.domain.errors import SettingError
@@ -23,6 +23,7 @@ from hakika.store.messages.records import MessageRow
 from hakika.store.migrations import find_version, newest_version, upgrade
 from hakika.store.opening import driver_url
 from hakika.store.payments import PaymentRow
+from hakika.store.search import _showing
 
 ROWS: list[tuple[Any, Any]] = [
     (PaymentRow, tables.payments),
@@ -90,3 +91,17 @@ def test_a_url_that_names_no_database_is_refused(url: str) -> None:
     """What we do not speak, or could not keep, is refused with the setting and the cure."""
     with pytest.raises(SettingError, match="DATABASE_URL"):
         driver_url(url)
+
+
+def test_a_receipt_is_looked_up_by_indexes_alone(migrated_database_url: str) -> None:
+    """That it is owned, or only claimed: no row is read in vain."""
+    engine = create_engine(driver_url(migrated_database_url), poolclass=NullPool)
+    with engine.connect() as connection:
+        if engine.name == "postgresql":
+            connection.exec_driver_sql("SET enable_seqscan = off")  # empty tables are quicker to read as they stand
+        asked = _showing("SFF6XYZ123").compile(engine, compile_kwargs={"literal_binds": True})
+        explain = "EXPLAIN " if engine.name == "postgresql" else "EXPLAIN QUERY PLAN "
+        plan = "\n".join(str(row) for row in connection.execute(text(f"{explain}{asked}".replace("%%", "%"))))
+    assert "ix_payments_claimed_receipt" in plan
+    assert "Seq Scan" not in plan
+    assert "SCAN payments" not in plan

@@ -175,6 +175,22 @@ async def test_what_is_written_later_is_there_before_anything_is_asked(store: St
     assert await store.read(count_budgets) == 8
 
 
+async def test_a_statement_and_a_lock_may_go_out_later_too(store: Store) -> None:
+    """A row told later is there when it is asked for, under the lock taken before it; alone it is committed."""
+    add = insert(budgets)
+    count = select(func.count()).select_from(budgets)
+
+    def tell(tx: Transaction, name: str) -> int:
+        tx.lock_name("budgets")
+        tx.tell_later(add, account=name, state="{}")
+        return int(tx.ask(count)[0][0])
+
+    seen = await asyncio.gather(*(store.write(lambda tx, name=name: tell(tx, name)) for name in "abcdef"))  # type: ignore[misc]
+    assert sorted(seen) == [1, 2, 3, 4, 5, 6]
+    await store.write(lambda tx: tx.tell_later(add, account="last", state="{}"))
+    assert await store.read(count_budgets) == 7
+
+
 async def test_what_is_written_later_and_breaks_undoes_its_own_job(store: Store) -> None:
     """It raises what it would have raised at once, be it found at the next question or at the commit."""
     rows = store.dialect.insert_rows(budgets, [budgets.c.account, budgets.c.state])
@@ -206,6 +222,25 @@ async def test_rows_of_a_log_are_numbered_in_their_order(store: Store) -> None:
         kept = await store.read(lambda tx: search_events(tx, EventSearch(after=0)))
         assert kept[first - 1 :] == published
         assert await store.read(lambda tx: list(tx.execute(owed).scalars())) == [*range(1, first + 3)]
+
+
+async def test_what_is_made_while_the_counter_is_waited_for_is_seen(postgres_url: str) -> None:
+    """An event is owed to the endpoints that there are when it is numbered, however long it waited for its number."""
+    opened = open_store(postgres_url)
+    statements, event = EventStatements(opened.dialect), EventRow(0, "evt_1", "pay", "payment.completed", 1, 0, "{}")
+    waits = text("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+    with psycopg.connect(postgres_url.replace("+psycopg", "")) as holder:
+        holder.execute("UPDATE event_counter SET number = number")
+        publishing = asyncio.ensure_future(opened.write(lambda tx: publish(tx, statements, [event])))
+        while await opened.read(lambda tx: tx.one(waits)) is None:
+            assert not publishing.done()
+        await opened.write(
+            lambda tx: tx.execute(insert(endpoints), {"id": "ep", "url": "", "active": True, "created_at_ms": 0})
+        )
+    await publishing
+    owed = select(deliveries.c.event, deliveries.c.endpoint)
+    assert await opened.read(lambda tx: tx.ask(owed)) == [(1, "ep")]
+    await opened.close()
 
 
 async def test_a_snapshot_is_taken_on_a_connection_that_has_idled(

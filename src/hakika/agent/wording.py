@@ -123,7 +123,17 @@ def _judge(payment: Payment) -> tuple[str, str, str, bool]:
             return "unknown", "pending", f"It is not known what became of this payment. {WAIT_ON}", False
 
 
+_OUR_OWN = {
+    "not_sent": "the request did not reach M-Pesa.",
+    "withdrawn": "the request was called off before any phone was prompted.",
+    "operator": "a person looked into it and closed it.",
+}
+"""Ends that M-Pesa had no part in: no phone cancelled them, and nobody declined."""
+
+
 def _why(payment: Payment) -> str:
+    if payment.failure and payment.failure.code in _OUR_OWN:
+        return _OUR_OWN[payment.failure.code]
     match payment.status:
         case "cancelled":
             return "the request was cancelled on the phone."

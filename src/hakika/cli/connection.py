@@ -216,10 +216,12 @@ def data_dir_for(settings: Settings, url: str) -> Path:
     """
     if "data_dir" in settings.model_fields_set:
         return settings.data_dir
-    folders = sorted(file.parent for file in DEMOS.glob(f"*/{FILE}"))
+    folders = (settings.data_dir, *sorted(file.parent for file in DEMOS.glob(f"*/{FILE}")))
     known = ((folder, read_presence(folder)) for folder in folders)
-    ours = (folder for folder, presence in known if presence and _same_address(presence.url, url))
-    return next(ours, settings.data_dir)
+    there = ((folder, presence) for folder, presence in known if presence and _same_address(presence.url, url))
+    # One that was killed left its word: at one address the last that came is the one that serves.
+    ours = [(presence.started_at, folder) for folder, presence in there]
+    return max(ours, default=("", settings.data_dir))[1]
 
 
 def check_address(url: str) -> None:

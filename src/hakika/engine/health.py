@@ -8,7 +8,7 @@ us, or that it changed since a prompt was sent, nobody waits for callbacks to be
 
 from collections.abc import Callable
 
-from hakika.domain.schedule import SECOND_MS
+from hakika.domain.schedule import CALLBACK_OVERDUE_MS, SECOND_MS
 from hakika.store.payments import count_callbacks
 from hakika.store.transaction import Transaction
 
@@ -43,9 +43,11 @@ class CallbackHealth:
     def look(self, tx: Transaction, account: str) -> bool:
         """Look again. → True when callbacks just stopped arriving, so that queries must hurry."""
         since_ms = self._open_since()
-        settled_ms = self._clock() - SETTLING_MS
-        ended, called_back = count_callbacks(tx, account, since_ms or 0, settled_ms, LATEST)
+        now_ms, before = self._clock(), self._arrive.get(account, False)
+        # A query for one who waits may end a payment long before its callback would be overdue: that is not missed yet.
+        missed_ms = now_ms - CALLBACK_OVERDUE_MS if before else now_ms
+        ended, called_back = count_callbacks(tx, account, since_ms or 0, missed_ms, now_ms - SETTLING_MS, LATEST)
         now = since_ms is not None and ended >= ENOUGH and called_back >= ended * ARRIVING_SHARE
-        before, moved = self._arrive.get(account, False), self._looked_through.get(account, since_ms) != since_ms
+        moved = self._looked_through.get(account, since_ms) != since_ms
         self._arrive[account], self._looked_through[account] = now, since_ms
         return before and (moved or not now)

@@ -125,7 +125,7 @@ def claim_reference(tx: Transaction, account: str, reference: str, payment_id: s
     found = tx.ask(_CLAIM, charging=account, charged=reference)
     if found:
         return str(found[0][0])
-    tx.tell(_INSERT_CLAIM, account=account, reference=reference, payment=payment_id)
+    tx.tell_later(_INSERT_CLAIM, account=account, reference=reference, payment=payment_id)
     return payment_id
 
 

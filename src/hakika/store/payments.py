@@ -126,7 +126,7 @@ _RIVALS_OF_A_REPEAT = _SAME_REFERENCE.where(table.c.allow_repeat.is_(False))
 
 def insert_payment(tx: Transaction, row: PaymentRow) -> None:
     """Store a new payment."""
-    tx.tell(_INSERT, **row._asdict())
+    tx.tell_later(_INSERT, **row._asdict())
 
 
 def _rows(tx: Transaction, statement: Select[Any], values: dict[str, Any] | None = None) -> list[PaymentRow]:
@@ -274,8 +274,8 @@ def hasten_queries(tx: Transaction, account: str, now_ms: int) -> int:
     return len(ids)
 
 
-def set_awaited(tx: Transaction, payment_ids: Sequence[str], now_ms: int, until_ms: int) -> None:
-    """Somebody waits for these payments until then: they go before those that nobody waits for.
+def set_awaited(tx: Transaction, payment_ids: Sequence[str], now_ms: int, until_ms: int) -> list[str]:
+    """Somebody waits for these payments until then: they go before those that nobody waits for. → those marked.
 
     What would be asked about only once its callback is overdue is due sooner; what is held or hurried is not moved.
     """
@@ -288,6 +288,7 @@ def set_awaited(tx: Transaction, payment_ids: Sequence[str], now_ms: int, until_
     ids = [str(row[0]) for row in tx.all(tx.dialect.for_update(pending, skip_locked=True))]
     if ids:
         tx.execute(_SET_AWAITED, {"ids": ids, "now_ms": now_ms, "until_ms": until_ms})
+    return ids
 
 
 def find_payments(tx: Transaction, payment_ids: Sequence[str]) -> list[PaymentRow]:
@@ -295,8 +296,13 @@ def find_payments(tx: Transaction, payment_ids: Sequence[str]) -> list[PaymentRo
     return _rows(tx, select(*COLUMNS).where(table.c.id.in_(payment_ids)))
 
 
-def count_callbacks(tx: Transaction, account: str, since_ms: int, before_ms: int, latest: int) -> tuple[int, int]:
-    """Of the `latest` payments of ours, sent since and ended before then by M-Pesa's word: (how many, called back)."""
+def count_callbacks(
+    tx: Transaction, account: str, since_ms: int, missed_ms: int, before_ms: int, latest: int
+) -> tuple[int, int]:
+    """Of the `latest` payments of ours, sent since and ended before then by M-Pesa's word: (how many, called back).
+
+    One without a callback counts if it was prompted by `missed_ms`.
+    """
     ended = (
         select(table.c.called_back_at_ms)
         .where(
@@ -305,6 +311,7 @@ def count_callbacks(tx: Transaction, account: str, since_ms: int, before_ms: int
             table.c.prompted_at_ms > 0,
             table.c.final_at_ms > 0,
             table.c.final_at_ms <= before_ms,
+            or_(table.c.called_back_at_ms > 0, table.c.prompted_at_ms <= missed_ms),
             table.c.sending_at_ms >= since_ms,
         )
         .order_by(table.c.created_at_ms.desc())

@@ -65,6 +65,9 @@ budgets = Table(
     Column("state", Text, nullable=False),  # domain.budget.Budget as JSON
 )
 
+RECEIPT_IS_CLAIMED = text("""flags LIKE '%"receipt_claimed"%'""")
+"""Of a payment: nobody owns the receipt that it shows (domain.payment). A query that says just this finds the index."""
+
 payments = Table(
     "payments",
     metadata,
@@ -120,6 +123,12 @@ payments = Table(
     Index("ix_payments_phone", "phone", "created_at_ms"),
     Index("ix_payments_reference", "reference", "created_at_ms"),
     Index("ix_payments_created", "created_at_ms", "id"),
+    Index(
+        "ix_payments_claimed_receipt",
+        "receipt",
+        postgresql_where=RECEIPT_IS_CLAIMED,
+        sqlite_where=RECEIPT_IS_CLAIMED,
+    ),
     Index("ix_payments_checkout", "checkout_request_id"),
     Index(
         "ix_payments_troubled",

@@ -140,6 +140,10 @@ class Transaction:
         """As `write_rows`, where nobody asks how many: before whatever is asked next, at the latest before COMMIT."""
         self.write_rows(rows, values)
 
+    def tell_later(self, statement: ClauseElement, **values: object) -> None:
+        """As `tell`, where nobody asks how many: before whatever is asked next, at the latest before COMMIT."""
+        self.tell(statement, **values)
+
     def append(self, append: Append, values: Sequence[Values], **following: object) -> int:
         """Add rows to a log, numbered in their order. → the last one's number."""
         return append.run(self, values, following)

@@ -10,6 +10,7 @@ from hakika.engine.clock import Clock
 from hakika.engine.live.notices import Notices
 from hakika.store.opening import Store
 from hakika.store.payments import set_awaited
+from hakika.store.transaction import Transaction
 
 EVERY_MS = 2_000
 MARKED_MS = 30_000
@@ -45,10 +46,11 @@ class Awaited:
         self._marked = {one: until_ms for one, until_ms in self._marked.items() if one in watched}
         due = [one for one in watched if self._marked.get(one, 0) <= now_ms + 2 * EVERY_MS][:MARKS_AT_ONCE]
         if due:
-            await self._store.write(partial(_mark, due, now_ms))
-            self._marked |= dict.fromkeys(due, now_ms + MARKED_MS)
+            marked = await self._store.write(partial(_mark, due, now_ms))
+            # What was being folded is tried again at the next turn: it is most likely still waited for.
+            self._marked |= dict.fromkeys(due, now_ms + 3 * EVERY_MS) | dict.fromkeys(marked, now_ms + MARKED_MS)
         return len(due)
 
 
-def _mark(payment_ids: list[str], now_ms: int, tx: object) -> None:
-    set_awaited(tx, payment_ids, now_ms, now_ms + MARKED_MS)  # type: ignore[arg-type]
+def _mark(payment_ids: list[str], now_ms: int, tx: Transaction) -> list[str]:
+    return set_awaited(tx, payment_ids, now_ms, now_ms + MARKED_MS)

@@ -90,6 +90,8 @@ class Subscription:
                 yield None
 
     def _take(self) -> list[Published]:
+        if self._behind:
+            return []  # it ended amid catching up: before what is held there are events that were not read
         held, self._held = self._held, []
         if not self.over:
             self.changed.clear()
@@ -106,13 +108,16 @@ class Subscription:
         """Read up to where the feed is now; what comes meanwhile is held."""
         self._behind, self._held = False, []
         upto = self._feed.number
-        while self.cursor < upto and not self.over:
-            page = await self._feed.read(self.cursor, upto, self.wanted)
-            for event in page:
-                self.cursor = event.number
-                yield Published(event.number, event.type, encode_event(event))
-            if len(page) < PAGE:
-                self.cursor = max(self.cursor, upto)
+        try:
+            while self.cursor < upto and not self.over:
+                page = await self._feed.read(self.cursor, upto, self.wanted)
+                for event in page:
+                    self.cursor = event.number
+                    yield Published(event.number, event.type, encode_event(event))
+                if len(page) < PAGE:
+                    self.cursor = max(self.cursor, upto)
+        finally:
+            self._behind = self._behind or self.cursor < upto  # it ended, or the store failed, before all was read
 
 
 class Feed:

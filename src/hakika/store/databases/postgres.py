@@ -16,10 +16,11 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.sql import ClauseElement
 
 from hakika.domain.errors import StoreUnavailable
 from hakika.store.databases.listening import Channel
-from hakika.store.databases.postgres_dialect import PostgresDialect
+from hakika.store.databases.postgres_dialect import LOCK_NAME, PostgresDialect
 from hakika.store.transaction import Cursor, Fixed, Lookup, Rows, Transaction, Values
 
 T = TypeVar("T")
@@ -151,12 +152,21 @@ class PostgresTransaction(Transaction):
 
     def __init__(self, connection: Connection, dialect: PostgresDialect, bare: "psycopg.Connection[Any]") -> None:
         super().__init__(connection, dialect, bare.cursor())
-        self._bare, self._later = bare, list[tuple[Rows, Sequence[Values]]]()
+        self._bare, self._later = bare, list[Callable[[Cursor], object]]()
 
     def write_later(self, rows: Rows, values: Sequence[Values]) -> None:
         """See Transaction.write_later."""
         if values:
-            self._later.append((rows, values))
+            self._later.append(lambda cursor: rows.run(cursor, rows.sql, values))
+
+    def tell_later(self, statement: ClauseElement, **values: object) -> None:
+        """See Transaction.tell_later."""
+        fixed = self.dialect.fix(statement)
+        self._later.append(lambda cursor: cursor.execute(fixed.sql, fixed.fill(values)))
+
+    def lock_name(self, name: str) -> None:
+        """See Transaction.lock_name: held before anything else is asked, which is when it is needed."""
+        self._later.append(lambda cursor: cursor.execute(LOCK_NAME, (name,)))
 
     @contextlib.contextmanager
     def _together(self) -> Iterator[None]:
@@ -167,8 +177,8 @@ class PostgresTransaction(Transaction):
             return
         later, self._later = self._later, []
         with self._bare.pipeline():
-            for rows, values in later:
-                rows.run(self._bare.cursor(), rows.sql, values)
+            for send in later:
+                send(self._bare.cursor())
             yield
 
     def finish(self) -> None:

@@ -20,6 +20,7 @@ from hakika.store.databases.listening import CHANNEL
 from hakika.store.transaction import Append, Cursor, Fixed, Lookup, Rows, Transaction, Values, fix_compiled, identity_of
 
 _DIALECT: Any = postgres_dialect(paramstyle="format")  # type: ignore[no-untyped-call]
+LOCK_NAME = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 _PLACE: Column[Any] = Column("place", Integer)
 
 
@@ -64,7 +65,11 @@ class PostgresDialect:
         return Lookup(str(compiled), _run_lookup)
 
     def append_rows(self, log: Table, counter: Column[Any], following: Callable[[FromClause], Insert]) -> Append:
-        """See Dialect.append_rows. One statement: the counter's lock keeps all other writers waiting until COMMIT."""
+        """See Dialect.append_rows. The counter's lock keeps all other writers waiting until COMMIT.
+
+        Everything else is one statement, sent together with the lock but begun after it: what others committed while
+        it was waited for is seen.
+        """
         number, *told = log.columns
         count = cast(bindparam("count"), BigInteger)
         counted = update(counter.table).values({counter.name: counter + count})
@@ -77,9 +82,11 @@ class PostgresDialect:
         heard = func.pg_notify(literal_column(f"'{CHANNEL}'"), message)
         everything = self.fix(select(bumped.c.last, heard).add_cte(followed))
         names = [_PLACE.name, *(wanted.name for wanted in told)]
+        locked = self.for_update(select(counter))
 
         def run(tx: Transaction, values: Sequence[Values], also: dict[str, object]) -> int:
             rows = [dict(zip(names, (place, *row), strict=True)) for place, row in enumerate(values, 1)]
+            tx.tell_later(locked)
             cursor = tx.run(everything, count=len(rows), rows=msgspec.json.encode(rows).decode(), **also)
             return int(cursor.fetchall()[0][0])
 
@@ -102,7 +109,7 @@ class PostgresDialect:
 
     def lock_name(self, connection: Connection, name: str) -> None:
         """Take an advisory lock on the name's hash, until the transaction ends."""
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+        connection.exec_driver_sql(LOCK_NAME, (name,))
 
     def try_lock_name(self, connection: Connection, name: str) -> bool:
         """Like `lock_name`, but answer False at once where another holds it."""
