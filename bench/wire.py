@@ -33,7 +33,7 @@ class Line(asyncio.Protocol):
     """A connection to a server: one request at a time."""
 
     def __init__(self) -> None:
-        self._buffer, self._sent_ns = b"", 0
+        self._buffer, self._sent_ns, self.is_open = b"", 0, True
         self._answer: asyncio.Future[Answer] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -58,6 +58,7 @@ class Line(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Whoever waits is told."""
+        self.is_open = False
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(ConnectionError(error or "closed"))
 
@@ -71,10 +72,14 @@ class Lines:
     async def ask(self, request: bytes) -> Answer:
         """Send a request on a connection that is free."""
         async with self._room:
-            line = self._idle.pop() if self._idle else await self._open()
+            line = next((line for line in iter(self._take, None) if line.is_open), None) or await self._open()
             answer = await line.ask(request)
             self._idle.append(line)
             return answer
+
+    def _take(self) -> Line | None:
+        """A free one, the last used first. The server closes what was not used for some seconds."""
+        return self._idle.pop() if self._idle else None
 
     async def _open(self) -> Line:
         _, line = await asyncio.get_running_loop().create_connection(Line, "127.0.0.1", self._port)

@@ -1,4 +1,4 @@
-"""Payments that somebody waits for are asked about first, and sooner: marked in the database, in one statement."""
+"""Payments that somebody waits for are asked about first, and sooner: marked in the database, some at a time."""
 
 import asyncio
 from functools import partial
@@ -15,7 +15,7 @@ from hakika.store.transaction import Transaction
 EVERY_MS = 2_000
 MARKED_MS = 30_000
 """How long a mark lasts. Whoever leaves early has its payment asked about a little sooner, that is all."""
-MARKS_AT_ONCE = 500  # on SQLite they are written in the event loop
+MARKS_AT_ONCE = 50  # on SQLite they are written in the event loop: 500 kept all others waiting for 30 ms
 
 log = structlog.get_logger("hakika.awaited")
 
@@ -31,8 +31,7 @@ class Awaited:
         """Mark until cancelled."""
         while True:
             try:
-                while await self.mark() == MARKS_AT_ONCE:
-                    pass
+                await self.mark()
             except StoreUnavailable as error:
                 log.warning("marking_waits", error=str(error))
             except Exception as error:
@@ -44,11 +43,12 @@ class Awaited:
         now_ms = self._clock()
         watched = self._notices.all_watched()
         self._marked = {one: until_ms for one, until_ms in self._marked.items() if one in watched}
-        due = [one for one in watched if self._marked.get(one, 0) <= now_ms + 2 * EVERY_MS][:MARKS_AT_ONCE]
-        if due:
-            marked = await self._store.write(partial(_mark, due, now_ms))
+        due = [one for one in watched if self._marked.get(one, 0) <= now_ms + 2 * EVERY_MS]
+        for first in range(0, len(due), MARKS_AT_ONCE):
+            some = due[first : first + MARKS_AT_ONCE]
+            marked = await self._store.write(partial(_mark, some, now_ms))
             # What was being folded is tried again at the next turn: it is most likely still waited for.
-            self._marked |= dict.fromkeys(due, now_ms + 3 * EVERY_MS) | dict.fromkeys(marked, now_ms + MARKED_MS)
+            self._marked |= dict.fromkeys(some, now_ms + 3 * EVERY_MS) | dict.fromkeys(marked, now_ms + MARKED_MS)
         return len(due)
 
 
