@@ -7,10 +7,11 @@ from time import monotonic
 import pytest
 
 from tests.deploy.proxies import free_ports
+from tests.examples import world as worlds
 from tests.examples.world import World, until
 from tests.hotspot.freeradius import Answer, Radius, running_freeradius
 from tests.hotspot.street import Street
-from tests.hotspot.test_certainty import BUSY_S, SOON_S
+from tests.hotspot.test_certainty import BUSY_S, SOON_S, SPEED
 
 PHONES = 12
 
@@ -30,9 +31,11 @@ def radius(ports: list[int], tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Open a Hakika and a simulator, their time running fast."""
-    with World(tmp_path_factory.mktemp("world")) as opened:
-        yield opened
+    """Open a Hakika and a simulator, their time running fast, but so that prompts outlast what keeps a machine busy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worlds, "SPEED", SPEED)
+        with World(tmp_path_factory.mktemp("world")) as opened:
+            yield opened
 
 
 @pytest.fixture
@@ -75,18 +78,18 @@ def test_online_though_callbacks_are_lost_and_the_hotspot_restarts(world: World,
     first, second = macs[: PHONES // 2], macs[PHONES // 2 :]
     paid_ms: dict[str, int] = {}
 
-    def pay(some: list[str]) -> None:
+    def buy_and_pay(some: list[str]) -> None:
+        phones = {mac: street.buy(mac, "gate-api") for mac in some}
+        until(lambda: all(world.pushes(phone) for phone in phones.values()))
         for mac in some:
             paid_ms[mac] = world.clock.now_ms()
             world.answer(phones[mac])
 
     try:
         with street:
-            phones = {mac: street.buy(mac, "gate-api") for mac in macs}
-            until(lambda: all(world.pushes(phone) for phone in phones.values()))
-            pay(first)
+            buy_and_pay(first)
             until(lambda: set(street.on_air()) >= set(first))
-            pay(second)
+            buy_and_pay(second)
         with street:
             until(lambda: set(street.on_air()) == set(macs))
     finally:
