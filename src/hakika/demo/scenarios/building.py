@@ -46,7 +46,8 @@ async def build_world(database_url: str | None, speed: float, directory: Path) -
     async with (
         open_database(database_url, directory) as database,
         hosting(simulator, opened),
-        aiohttp.ClientSession() as session,
+        # A server is killed and started again: a connection kept to the old one is nothing to ask the new one on.
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session,
     ):
         settings = settings_for_simulator(simulator_url) | {
             "CALLBACK_BASE_URL": base_url,
