@@ -72,14 +72,18 @@ class Lines:
     async def ask(self, request: bytes) -> Answer:
         """Send a request on a connection that is free."""
         async with self._room:
-            line = next((line for line in iter(self._take, None) if line.is_open), None) or await self._open()
+            line = self._take() or await self._open()
             answer = await line.ask(request)
             self._idle.append(line)
             return answer
 
     def _take(self) -> Line | None:
-        """A free one, the last used first. The server closes what was not used for some seconds."""
-        return self._idle.pop() if self._idle else None
+        """A free one, the last used first, or None. The server closes what was not used for some seconds."""
+        while self._idle:
+            line = self._idle.pop()
+            if line.is_open:
+                return line
+        return None
 
     async def _open(self) -> Line:
         _, line = await asyncio.get_running_loop().create_connection(Line, "127.0.0.1", self._port)

@@ -166,6 +166,7 @@ async def test_a_refusal_of_the_servers_gives_the_reservation_back(counter: Coun
     assert f"It can be asked in {math.ceil(told['retry_after_seconds'])} seconds. This call prompted" in told["message"]
     assert told["message"].startswith("A prompt is already open on this phone: pay_")
     assert tools.spender is not None
+    assert tools.spender is not None
     assert tools.spender.purse.spent("till", day_of(counter.hakika.clock())) == 500
 
 
@@ -224,27 +225,41 @@ async def test_what_is_open_is_never_worded_as_unasked(counter: Counter, beside:
     told = await charge(tools)
     assert (told["status"], told["may_ask_again"]) == ("unknown", False)
     assert "prompted no phone" not in told["message"]
+    assert tools.spender is not None
     assert tools.spender.purse.spent("till", day_of(counter.hakika.clock())) == 500
     await counter.settle()
     turn = ""
     assert ((await charge(tools))["status"], counter.pushes) == ("success", 1)
 
 
+class Busy(httpx2.ASGITransport):
+    """A server that is still answering the same request."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Refuse what is posted, and serve all else."""
+        if request.method == "POST":
+            problem = {
+                "code": "idempotency_key_in_flight",
+                "title": "In flight",
+                "detail": "The first is being answered.",
+            }
+            return httpx2.Response(409, json=problem, request=request)
+        return await super().handle_async_request(request)
+
+
+def in_flight(counter: Counter) -> Toolbox:
+    """Tools whose call comes while the server still answers the same call."""
+    tools = counter.toolbox()
+    assert tools.spender is not None
+    tools.spender._client = tools._client = counter.client(transport=Busy(counter))
+    return tools
+
+
 async def test_a_declined_attempt_is_not_taken_for_the_one_in_flight(counter: Counter) -> None:
     """The reference finds the attempt that was declined; of the one that is being asked for, it says nothing."""
     counter.answers[PAYER] = 1032
     assert (await charge(counter.toolbox()))["status"] == "failed"
-    problem = {"code": "idempotency_key_in_flight", "title": "In flight", "detail": "The first is being answered."}
-
-    class Busy(httpx2.ASGITransport):
-        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-            if request.method == "POST":
-                return httpx2.Response(409, json=problem, request=request)
-            return await super().handle_async_request(request)
-
-    tools = counter.toolbox()
-    assert tools.spender is not None
-    tools.spender._client = tools._client = counter.client(transport=Busy(counter))
+    tools = in_flight(counter)
     told = await charge(tools)
     assert (told["status"], told["may_ask_again"]) == ("unknown", False)
 
@@ -258,19 +273,10 @@ def test_a_purpose_cannot_end_its_quotation() -> None:
 
 async def test_a_call_beside_the_same_call_gives_nothing_back(counter: Counter) -> None:
     """The server is still answering the first one: not known, and what the first one reserved stays reserved."""
-    problem = {"code": "idempotency_key_in_flight", "title": "In flight", "detail": "The first is being answered."}
-
-    class Busy(httpx2.ASGITransport):
-        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-            if request.method == "POST":
-                return httpx2.Response(409, json=problem, request=request)
-            return await super().handle_async_request(request)
-
-    tools = counter.toolbox()
-    assert tools.spender is not None
-    tools.spender._client = tools._client = counter.client(transport=Busy(counter))
+    tools = in_flight(counter)
     told = await charge(tools)
     assert (told["status"], told["may_ask_again"]) == ("unknown", False)
+    assert tools.spender is not None
     assert tools.spender.purse.spent("till", day_of(counter.hakika.clock())) == 500
 
 

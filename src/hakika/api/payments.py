@@ -96,8 +96,11 @@ Verbs = Annotated[Cashier, Depends(find_cashier)]
 Following = Annotated[Feed, Depends(find_feed)]
 
 
+PathId = Annotated[str, Path(json_schema_extra={"pattern": f"^{PAYMENT_ID.pattern}$"}, examples=[EXAMPLE_ID])]
+
+
 async def read_id(
-    payment_id: Annotated[str, Path(json_schema_extra={"pattern": f"^{PAYMENT_ID.pattern}$"}, examples=[EXAMPLE_ID])],
+    payment_id: PathId,
     cashier: Verbs,
     caller: ApiKey,
 ) -> str:
@@ -185,7 +188,7 @@ class Visit(NamedTuple):
 
 async def read_visit(
     request: Request,
-    payment_id: Annotated[str, Path(json_schema_extra={"pattern": f"^{PAYMENT_ID.pattern}$"}, examples=[EXAMPLE_ID])],
+    payment_id: PathId,
     accept_language: Annotated[str, Header(max_length=200)] = "en",
 ) -> Visit:
     """FastAPI's dependency: all of these at once, for what many do at once: each dependency costs as much as a read."""
