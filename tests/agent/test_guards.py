@@ -166,7 +166,6 @@ async def test_a_refusal_of_the_servers_gives_the_reservation_back(counter: Coun
     assert f"It can be asked in {math.ceil(told['retry_after_seconds'])} seconds. This call prompted" in told["message"]
     assert told["message"].startswith("A prompt is already open on this phone: pay_")
     assert tools.spender is not None
-    assert tools.spender is not None
     assert tools.spender.purse.spent("till", day_of(counter.hakika.clock())) == 500
 
 
@@ -225,7 +224,6 @@ async def test_what_is_open_is_never_worded_as_unasked(counter: Counter, beside:
     told = await charge(tools)
     assert (told["status"], told["may_ask_again"]) == ("unknown", False)
     assert "prompted no phone" not in told["message"]
-    assert tools.spender is not None
     assert tools.spender.purse.spent("till", day_of(counter.hakika.clock())) == 500
     await counter.settle()
     turn = ""

@@ -129,8 +129,8 @@ def insert_payment(tx: Transaction, row: PaymentRow) -> None:
     tx.tell_later(_INSERT, **row._asdict())
 
 
-def _rows(tx: Transaction, statement: Select[Any], values: dict[str, Any] | None = None) -> list[PaymentRow]:
-    return [PaymentRow._make(row) for row in tx.execute(statement, values).all()]
+def _rows(tx: Transaction, statement: Select[Any]) -> list[PaymentRow]:
+    return [PaymentRow._make(row) for row in tx.all(statement)]
 
 
 def find_payment(tx: Transaction, payment_id: str) -> PaymentRow | None:
