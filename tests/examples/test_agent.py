@@ -1,6 +1,7 @@
 """The agent of examples/agent, as ADK finds it, against Hakika on the simulator."""
 
 import asyncio
+import importlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,17 @@ def test_the_seeds_dialogue_on_the_simulator(world: World, tmp_path: Path, monke
     assert explained.startswith(paid)
     assert "was published as payment.completed" in explained
     assert "Send 500 to" in helped
+
+
+@pytest.mark.parametrize("name", ["UKLODFWYYX", "UKLM6BSJQ5", "pay_01m7zekwvgqh3nmyfqe1h95gm8", "order-7"])
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning")
+def test_a_payment_is_known_by_every_name_that_it_has(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A receipt without a digit, one receipt in ten, names a payment as one with a digit does; plain words do not."""
+    monkeypatch.syspath_prepend(str(AGENTS))
+    understand = importlib.import_module("cashier.offline").OfflineModel(model="offline")._understand
+    assert understand(f"status of {name}").function_call.args == {"checkout_request_id": name}
+    assert understand(f"explain {name}, please").function_call.args == {"payment": name}
+    assert understand("recent payments").function_call.name == "list_recent_payments"
 
 
 def test_what_was_asked_of_a_demo_is_kept_with_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

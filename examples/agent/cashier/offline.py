@@ -18,8 +18,9 @@ CHARGE = re.compile(
     r"(?:send|ask|charge|request)\D*(?P<amount>\d+)\D+?(?P<phone>(?:\+?254|0)[17]\d{8})(?:\s+for\s+(?P<why>.+))?",
     re.IGNORECASE,
 )
-# A payment's name: its id, CheckoutRequestID, receipt or reference. Each of them has a digit, and no plain word has.
-NAME = re.compile(r"\b(?=[\w-]*\d)[\w-]{6,}")
+# A payment's name: its id, CheckoutRequestID, receipt or reference. They have a digit, which no plain word has; but one
+# receipt in ten has none: ten capitals.
+NAME = re.compile(r"\b(?:(?=[\w-]*\d)[\w-]{6,}|[A-Z]{10}\b)")
 HELP = (
     'Say "Send 500 to 0712345678 for lunch", "recent payments", "doctor", '
     'or of one of them "status of …" or "explain …", with its receipt or its id.'
