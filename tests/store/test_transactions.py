@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hakika.domain.errors import Conflict, StoreUnavailable
 from hakika.store import Store, Transaction, open_store
-from hakika.store.events import EventRow, EventSearch, EventStatements, publish, search_events
+from hakika.store.events import EventRow, EventSearch, EventStatements, publish, read_head, search_events
 from hakika.store.evidence import EvidenceStatements, list_evidence, list_quarantine
 from hakika.store.tables import budgets, deliveries, endpoints, evidence
 
@@ -255,3 +255,15 @@ async def test_a_snapshot_is_taken_on_a_connection_that_has_idled(
         return count_budgets(tx)
 
     assert [await store.read(look) for _ in range(2)] == [1, 1]
+
+
+async def test_a_statement_that_was_prepared_stays_prepared(postgres_url: str) -> None:
+    """Reading and writing on PostgreSQL plan a statement once a connection, not each time that it is run."""
+    store = open_store(postgres_url)
+    prepared = text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%event_counter%'")
+    for _ in range(12):
+        await store.read(read_head)
+        await store.write(read_head)
+    assert await store.read(lambda tx: tx.execute(prepared).scalar()) == 1
+    assert await store.write(lambda tx: tx.execute(prepared).scalar()) == 1
+    await store.close()

@@ -1,7 +1,10 @@
 """PostgreSQL: what differs from SQLite. Transactions run in threads, each on a pooled connection.
 
 Each wait for the server costs its thread twice: the way there and back, and then the interpreter, which the event loop
-holds meanwhile. So what nobody asks about is sent together with what comes next (`write_later`).
+holds meanwhile. So what nobody asks about is sent together with what comes next (`write_later`), at last with COMMIT.
+
+psycopg forgets the statements that it has prepared whenever it rolls back, and to plan one anew costs more than to run
+it. So reading begins no transaction that would have to end, and a connection that was used lately is used again.
 """
 
 import asyncio
@@ -20,13 +23,14 @@ from sqlalchemy.sql import ClauseElement
 
 from hakika.domain.errors import StoreUnavailable
 from hakika.store.databases.listening import Channel
-from hakika.store.databases.postgres_dialect import LOCK_NAME, PostgresDialect
+from hakika.store.databases.postgres_dialect import HOLD_SNAPSHOT, LOCK_NAME, PostgresDialect
 from hakika.store.transaction import Cursor, Fixed, Lookup, Rows, Transaction, Values
 
 T = TypeVar("T")
 Job = Callable[[Transaction], T]
 
-CONNECTIONS = 8
+READERS = 4
+WRITERS = 4
 TRIES = 4
 PING_AFTER_S = 1.0
 WAITS_AT_MOST_S = 4  # for a connection to the server, for a free one of ours, for a lock: each
@@ -43,23 +47,19 @@ class PostgresStore:
     def __init__(self, url: str) -> None:
         self._channel = Channel(url)
         self.url, self.dialect = url, PostgresDialect(self._channel.node)
-        self._engine = create_engine(
-            url,
-            pool_size=CONNECTIONS,
-            max_overflow=0,
-            pool_timeout=WAITS_AT_MOST_S,
-            connect_args={"connect_timeout": WAITS_AT_MOST_S, "tcp_user_timeout": WAITS_AT_MOST_S * 1000},
-            hide_parameters=True,
-        )
-        _bound_locks(self._engine)
-        _ping_after_idling(self._engine)
-        self._threads = ThreadPoolExecutor(CONNECTIONS, "store")
+        self._read_engine = _make_engine(url, READERS, autocommit=True)
+        self._write_engine = _make_engine(url, WRITERS, autocommit=False)
+        self._threads = ThreadPoolExecutor(READERS + WRITERS, "store")
         self._closed = False
 
     def read_now(self, job: Callable[[Transaction], T]) -> T:
-        """Run `job` in a transaction of its own and wait for it."""
-        with _mapped_errors(), self._engine.connect() as connection:
-            return job(_transaction(connection, self.dialect))
+        """Run `job` and wait for it. Each statement sees what is committed when it begins."""
+        with _mapped_errors(), self._read_engine.connect() as connection:
+            transaction = _transaction(connection, self.dialect)
+            try:
+                return job(transaction)
+            finally:
+                transaction.let_go_of_snapshot()
 
     def write_now(self, job: Callable[[Transaction], T]) -> T:
         """Run `job` in a transaction and wait until it is durable; again where the database says so."""
@@ -69,7 +69,7 @@ class PostgresStore:
         return self._try(job)
 
     def _try(self, job: Callable[[Transaction], T]) -> T:
-        with _mapped_errors(), self._engine.begin() as connection:
+        with _mapped_errors(), self._write_engine.begin() as connection:
             transaction = _transaction(connection, self.dialect)
             done = job(transaction)
             transaction.finish()
@@ -111,7 +111,24 @@ class PostgresStore:
         """Finish what is under way, then let go of all connections."""
         self._closed = True
         await asyncio.to_thread(self._threads.shutdown)
-        self._engine.dispose()
+        self._read_engine.dispose()
+        self._write_engine.dispose()
+
+
+def _make_engine(url: str, connections: int, *, autocommit: bool) -> Engine:
+    patience = {"connect_timeout": WAITS_AT_MOST_S, "tcp_user_timeout": WAITS_AT_MOST_S * 1000}
+    engine = create_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=WAITS_AT_MOST_S,
+        pool_use_lifo=True,
+        connect_args={**patience, "autocommit": autocommit},
+        hide_parameters=True,
+    )
+    _bound_locks(engine)
+    _ping_after_idling(engine)
+    return engine
 
 
 def _bound_locks(engine: Engine) -> None:
@@ -136,7 +153,7 @@ def _ping_after_idling(engine: Engine) -> None:
             return
         try:
             connection.execute("SELECT 1")
-            connection.rollback()  # it began a transaction: in one that has begun nobody can ask for a snapshot
+            connection.commit()  # it began a transaction: in one that has begun nobody can ask for a snapshot
         except psycopg.Error as error:
             raise DisconnectionError from error
 
@@ -180,6 +197,14 @@ class PostgresTransaction(Transaction):
             for send in later:
                 send(self._bare.cursor())
             yield
+
+    def hold_snapshot(self) -> None:
+        """See Transaction.hold_snapshot. Reading begins no transaction of itself."""
+        self._bare.execute(HOLD_SNAPSHOT)
+
+    def let_go_of_snapshot(self) -> None:
+        """End the transaction that a snapshot began, if there is one."""
+        self._bare.commit()
 
     def finish(self) -> None:
         """Send what still waits."""

@@ -21,6 +21,7 @@ from hakika.store.transaction import Append, Cursor, Fixed, Lookup, Rows, Transa
 
 _DIALECT: Any = postgres_dialect(paramstyle="format")  # type: ignore[no-untyped-call]
 LOCK_NAME = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+HOLD_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _PLACE: Column[Any] = Column("place", Integer)
 
 
@@ -118,7 +119,7 @@ class PostgresDialect:
 
     def hold_snapshot(self, connection: Connection) -> None:
         """See Dialect.hold_snapshot."""
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        connection.exec_driver_sql(HOLD_SNAPSHOT)
 
     def tell_others(self, cursor: Cursor, message: str) -> None:
         """See Dialect.tell_others."""
