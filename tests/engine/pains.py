@@ -316,6 +316,16 @@ async def _(till: Till) -> PaymentRow:
     return row
 
 
+@shows(0, "no-token")
+async def _(till: Till) -> PaymentRow:
+    said = "No access token in Daraja's answer (HTTP 503: the firewall's page (Incapsula))."
+    till.daraja.obstacles = [PushOutcome(PushRefused(till.clock(), 1, "no_token", said, resend=True))] * 5
+    row = await till.prompt()
+    for _ in range(5):
+        await till.work(after_s=20)
+    return row
+
+
 @shows(0, "not-sent")
 async def _(till: Till) -> PaymentRow:
     row = await till.ask()

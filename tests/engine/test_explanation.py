@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from hakika.daraja.codes import ALL_CODES
-from hakika.daraja.protocol import QueryOutcome
-from hakika.domain.evidence import QueryUnanswered
+from hakika.daraja.protocol import PushOutcome, QueryOutcome
+from hakika.domain.evidence import PushRefused, QueryUnanswered
 from hakika.domain.payment import KNOWN_FINAL
 from hakika.engine.explaining.causes import CAUSES, TROUBLES, find_cause, recognise
 from hakika.engine.explaining.explanation import Explanation, Remark
@@ -179,6 +179,16 @@ async def test_what_stands_beside_a_settled_payment_leaves_its_money_alone(till:
     assert [(one.cause, one.money) for one in explanation.also] == [
         ("callback-missing", "As the payment's status says.")
     ]
+
+
+async def test_an_outage_does_not_read_as_a_wrong_set_up(till: Till) -> None:
+    """Daraja's firewall answered the token call: the first check is whether Daraja can be reached, not the keys."""
+    said = "No access token in Daraja's answer (HTTP 503: the firewall's page (Incapsula))."
+    till.daraja.obstacles = [PushOutcome(PushRefused(till.clock(), 1, "no_token", said, resend=True))]
+    explanation = await explain(till, await till.prompt())
+    assert (explanation.cause, explanation.checks[0]) == ("no-token", "daraja.reachable")
+    assert said in explanation.happened
+    assert "MPESA_ENVIRONMENT" not in explanation.cure
 
 
 async def test_what_happened_quotes_daraja(till: Till) -> None:

@@ -46,6 +46,16 @@ BESIDE: Final = (
         phrases=("connection refused", "name or service not known", "resource not found"),
     ),
     Cause(
+        "no-token",
+        "Daraja gave no access token",
+        shown="`failed`, code `no_token` or `not_sent`; what Daraja answered instead is quoted",
+        why="Without a token nothing can be asked. Daraja is down or too busy, or its firewall keeps us out.",
+        cure="Run the checks that are named; in an outage wait, then ask again.",
+        money="None moved: nothing was sent.",
+        checks=("daraja.reachable", "daraja.credentials", "daraja.budget"),
+        codes=("no_token",),
+    ),
+    Cause(
         "not-sent",
         "Not sent in time",
         shown="`failed`, code `not_sent`",

@@ -129,7 +129,7 @@ PAINS: Final = (
     Cause(
         "access-token",
         "Invalid Access Token",
-        shown="`failed`, code 404.001.03, 401… or `no_token`",
+        shown="`failed`, code 404.001.03 or 401…",
         why=(
             "Daraja took a token away early, or key and secret are of the other environment. Hakika fetches a new one "
             "once by itself, so what is left is the set-up, or an outage."
@@ -138,7 +138,7 @@ PAINS: Final = (
         money="None moved: nothing was processed.",
         checks=("daraja.credentials", "settings.host", "daraja.reachable"),
         pain=9,
-        codes=("404.001.03", "400.003.01", "400.003.02", "400.008.01", "400.008.02", "401", "401.002.01", "no_token"),
+        codes=("404.001.03", "400.003.01", "400.003.02", "400.008.01", "400.008.02", "401", "401.002.01"),
         phrases=("invalid access token", "expired access token", "invalid authentication"),
     ),
     Cause(
