@@ -159,6 +159,17 @@ async def test_why_daraja_could_not_be_asked_is_told(till: Till, code: str, reas
     assert cause in named(explanation)
 
 
+@pytest.mark.parametrize("code", ["not_connected", "429"])
+async def test_a_query_that_failed_says_nothing_of_the_money(till: Till, code: str) -> None:
+    """The phone rang: that Daraja could not be asked afterwards never reads as if no money had moved."""
+    row = await till.prompt()
+    till.daraja.query_default = lambda at_ms, _, __: QueryOutcome(QueryUnanswered(at_ms, "no answer", code))
+    await till.work(after_s=90)
+    explanation = await explain(till, row)
+    assert explanation.money.startswith("May have moved")
+    assert {one.money for one in explanation.also} == {"As the payment's status says."}
+
+
 async def test_a_callback_that_may_be_on_its_way_is_not_called_missing(till: Till) -> None:
     """A query that was asked for somebody who waits can be the quicker one: 15 s later the callback is missing."""
     row = await till.prompt()

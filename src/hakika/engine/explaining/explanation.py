@@ -144,14 +144,16 @@ def explain(row: PaymentRow, kept: Sequence[EvidenceRow], now_ms: int) -> Explan
 
 
 def _remark(cause: Cause, happened: str, row: PaymentRow) -> Remark:
-    # What a cause leaves open, or rules out, has been settled meanwhile by something else.
-    settled = row.status in PAID | DECLINED and cause.money.startswith(("May ", "None "))
+    # What a cause leaves open has been settled meanwhile by something else; and what it rules out it rules out of one
+    # call: of a query that was not answered, or of a push before the one that rang.
+    settled = row.status in PAID | DECLINED and cause.money.startswith("May ")
+    of_one_call = cause.money.startswith("None ")
     return Remark(
         cause=cause.name,
         title=cause.title,
         happened=happened,
         why=cause.why,
-        money="As the payment's status says." if settled else cause.money,
+        money="As the payment's status says." if settled or of_one_call else cause.money,
         cure=cause.cure,
         checks=cause.checks,
         docs=link_to(cause),
