@@ -46,7 +46,7 @@ SUCCESS_RATE = Rule(
     severity="warning",
     title="Far fewer payments succeed than usual",
     meaning="No money is lost: these payments ended without any. But payers who want to pay do not get through.",
-    cure="See which result codes they end with: `hakika list --status failed` names each one's reason.",
+    cure="See which result codes they end with: `hakika payments --status failed` names each one's reason.",
     hint="hakika doctor",
     thresholds={
         "points": Threshold(25, 1, 100, "So many percentage points below."),
