@@ -31,6 +31,13 @@ def examine(runner: CliRunner, *names: str, **environment: str) -> tuple[int, di
     return done.exit_code, {entry["name"]: entry for entry in shown["checks"]}
 
 
+def leave_word(folder: Path, url: str) -> None:
+    """What a server writes so that it is found."""
+    folder.mkdir(parents=True, exist_ok=True)
+    said = {"url": url, "pid": 4711, "started_at": "", "database": "", "local_key": "local_secret"}
+    (folder / "server.json").write_text(json.dumps(said))
+
+
 def test_settings_with_which_no_server_starts(runner: CliRunner) -> None:
     """The doctor works all the same: exit code 1, and the one thing that is wrong."""
     code, found = examine(runner, "settings", "inside", **PRODUCTION)
@@ -91,17 +98,27 @@ def test_a_server_that_went_away(runner: CliRunner) -> None:
 
 
 def test_a_server_that_hangs_is_found(runner: CliRunner) -> None:
-    """It listens and does not answer: that is what is wrong. One that was killed left its word too, and is gone."""
-    Path(".hakika").mkdir()
+    """It listens and does not answer: that is what is wrong."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        said = {"url": url, "pid": 4711, "started_at": "", "database": "", "local_key": "local_secret"}
-        Path(".hakika/server.json").write_text(json.dumps(said))
+        leave_word(Path(".hakika"), url)
         code, found = examine(runner, "inside.workers", "inside.spool", **ACCOUNT)
     assert (code, found["inside.workers"]["outcome"], found["inside.spool"]["outcome"]) == (1, "failed", "ok")
     assert f"The server at {url} (process 4711) listens and does not answer." in found["inside.workers"]["evidence"]
+
+
+def test_a_server_that_was_killed_is_found(runner: CliRunner) -> None:
+    """It did not take its word back, and nobody is there; of a demo that was closed in this way nobody complains."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    leave_word(Path(".hakika/demo/8000"), url)
     code, found = examine(runner, "inside.workers", **ACCOUNT)
     assert (code, found["inside.workers"]["outcome"]) == (0, "skipped")
+    leave_word(Path(".hakika"), url)
+    code, found = examine(runner, "inside.workers", "inside.spool", **ACCOUNT)
+    assert (code, found["inside.workers"]["outcome"], found["inside.spool"]["outcome"]) == (1, "failed", "ok")
+    assert f"The server at {url} (process 4711) did not stop by itself" in found["inside.workers"]["evidence"]
+    assert "start it again" in found["inside.workers"]["cure"]
 
 
 def test_the_database_is_left_as_it_was(runner: CliRunner, migrated_sqlite_file: Path) -> None:

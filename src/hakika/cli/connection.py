@@ -193,13 +193,19 @@ def find_server(settings: Settings, named: str) -> Remote | None:
 
 
 def find_silent(settings: Settings) -> str:
-    """Of a server that said that it serves from here, and where somebody listens who does not answer: who; else `""`.
+    """Of a server that said that it serves from here and answers nobody: who, and whether it is there; else `""`.
 
-    One that is gone left its word too, but nobody listens there any more.
+    One that is stopped takes its word back, so one whose word is left was killed. Of demos, which are begun anew, only
+    those count that are there.
     """
     own, demos = _look_around(settings.data_dir)
     hung = next((presence for presence in (*own, *demos) if is_open(presence.url)), None)
-    return f"The server at {hung.url} (process {hung.pid}) listens and does not answer." if hung else ""
+    if hung:
+        return f"The server at {hung.url} (process {hung.pid}) listens and does not answer."
+    killed = next(iter(own), None)
+    if killed is None:
+        return ""
+    return f"The server at {killed.url} (process {killed.pid}) did not stop by itself, and nobody listens there now."
 
 
 def _look_around(data_dir: Path) -> tuple[list[Presence], list[Presence]]:

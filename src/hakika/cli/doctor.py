@@ -112,7 +112,7 @@ def _ask(remote: "Remote", names: list[str], asked: dict[str, bool]) -> Iterator
 def _examine(
     settings: "Settings", trouble: SettingError | None, checks: "Sequence[Check]", silent: str
 ) -> Iterator[dict[str, Any]]:
-    """The same, without a server. `silent`: of one that runs and does not answer."""
+    """The same, without a server. `silent`: of one that should run and does not answer."""
     from hakika.logs import configure_logs
 
     configure_logs("pretty", "error")

@@ -21,7 +21,7 @@ async def open_ground(
 ) -> AsyncIterator[Ground]:
     """The ground, whatever is wrong with it. `trouble`: why the settings could not be read.
 
-    `silent`: of a server that runs here and does not answer.
+    `silent`: of a server that should run here and does not answer.
     """
     store, why = (None, "") if trouble else await run_aside(lambda: _open(settings))
     try:

@@ -33,5 +33,5 @@ class Ground:
     resolve: Mapping[str, str] = field(default_factory=dict)  # host → address:port instead of DNS, for tests
     vault: Vault | None = None  # None where the secret key cannot be had: no token can be marked as ours
     shared: Shared = field(default_factory=Shared)  # what several checks of one examination ask once
-    silent: str = ""  # without a running server: that there is one, which does not answer
+    silent: str = ""  # without a running server: that there should be one, which does not answer
     live: Mapping[str, Any] = field(default_factory=dict)  # the running server's parts, by name

@@ -12,8 +12,9 @@ PARTS = {
 }
 """Part → what it does, and how long after its last round it is late."""
 HUNG = (
-    "It is stopped, hangs, or waits for a disk: see its log and `ps`, then start it again. What comes meanwhile is not "
-    "taken; payments that were asked for are found out about as soon as it runs."
+    "It was killed, is stopped, hangs, or waits for a disk: see its log and `ps`, then start it again. What comes "
+    "meanwhile is not taken; payments that were asked for are found out about as soon as it runs. If it runs where "
+    "this cannot reach it, in another container say, run this there, or name it with --server."
 )
 
 
