@@ -1,6 +1,7 @@
 """Daraja: each thing that can be wrong with it is found by one check, which quotes what it was told."""
 
 import asyncio
+import re
 import socket
 from collections.abc import Awaitable, Callable
 
@@ -227,6 +228,9 @@ async def test_spike_arrests_are_told(street: Street) -> None:
     assert (found["daraja.budget"].outcome, failed(found)) == (Outcome.WARNING, set())
     assert "last complained 6 s ago" in found["daraja.budget"].evidence
     assert "1 answer said" in found["daraja.budget"].evidence
+    said = re.match(r"(\d+) of \d+ calls a minute, at most (\d+) of them queries\.", found["daraja.budget"].evidence)
+    assert said is not None
+    assert int(said[2]) <= int(said[1])
 
 
 async def test_too_many_calls_say_nothing_of_the_product(well: Street) -> None:

@@ -1,7 +1,10 @@
 """The account's budget: shared by all nodes, pushes first, a quarter for queries, who waits goes first."""
 
 import pytest
+from structlog.testing import capture_logs
 
+from hakika.daraja.answers import read_push_answer
+from hakika.daraja.protocol import Answer
 from hakika.engine.accounts import NewAccount
 from hakika.store.payments import set_awaited
 from tests.engine.till import CREDENTIALS, HeldClock, ScriptedDaraja, Till, refuse
@@ -66,6 +69,17 @@ async def test_pressure_halves_the_rate(till: Till, daraja: ScriptedDaraja, cloc
     clock.pass_s(10 * 60)
     budget = await till.store.write(lambda tx: till.budgets.read(tx, account))
     assert budget.rate == 120
+
+
+async def test_an_outage_that_halves_the_rate_is_told_from_a_spike_arrest(till: Till, daraja: ScriptedDaraja) -> None:
+    """A 503 slows us down as well: the log quotes what came, so that nobody looks for calls that were too many."""
+    await slow_account(till)
+    page = Answer(503, {}, b"<html>Request unsuccessful. Incapsula incident ID: 1-2</html>")
+    daraja.push_answers = [lambda at_ms, attempt: read_push_answer(page, attempt, at_ms)]
+    with capture_logs() as lines:
+        await till.prompt(account="slow")
+    (told,) = (line for line in lines if line["event"] == "spike_arrest")
+    assert "503: the firewall's page (Incapsula)" in told["said"]
 
 
 async def test_a_burst_of_complaints_counts_once(till: Till, daraja: ScriptedDaraja) -> None:

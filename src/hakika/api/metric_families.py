@@ -51,7 +51,9 @@ FAMILIES: dict[str, Family] = {
     "hakika_queries_total": Family(
         _C, "Queries: answered with a result code, or unanswered with an error code.", ("answer", "code")
     ),
-    "hakika_spike_arrests_total": Family(_C, "How often Daraja said that it is asked too much.", ("account",)),
+    "hakika_spike_arrests_total": Family(
+        _C, "How often Daraja said that it is asked too much, or answered HTTP 503.", ("account",)
+    ),
     "hakika_delivery_attempts_total": Family(
         _C, "Attempts to deliver an event: delivered, refused (no 2xx), unanswered.", ("outcome",)
     ),

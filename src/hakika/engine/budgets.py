@@ -46,10 +46,10 @@ class Budgets:
             return _open(account, now_ms)  # somebody changed the account
         return refill(budget, now_ms)
 
-    async def shrink(self, account_id: str) -> None:
-        """Daraja said that it is too much."""
+    async def shrink(self, account_id: str, said: str = "") -> None:
+        """Daraja said that it is too much, or answered 503. `said`: in which words, for who reads the log."""
         self.shrinks[account_id] += 1
-        log.warning("spike_arrest", account=account_id)
+        log.warning("spike_arrest", account=account_id, said=said)
         await self._store.write(lambda tx: self._shrink(tx, account_id))
 
     def _shrink(self, tx: Transaction, account_id: str) -> None:

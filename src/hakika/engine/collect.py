@@ -6,7 +6,7 @@ evidence. A push whose answer was lost is never sent again.
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol, assert_never
+from typing import Protocol, TypeAlias, assert_never
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -39,6 +39,8 @@ from hakika.store.payments import PaymentRow
 
 log = structlog.get_logger("hakika.collect")
 RECORD_AGAIN_AFTER_MS = 500
+
+_Said: TypeAlias = PushAccepted | PushRefused | PushLost | QueryAnswered | QueryUnanswered
 
 
 class Daraja(Protocol):
@@ -143,7 +145,7 @@ class Collector:
         )
         await self._record_surely(answer)
         if outcome.pressure:
-            await self._shrink(row.account)
+            await self._shrink(row.account, outcome.reading)
 
     async def query(self, row: PaymentRow, facts: Facts) -> Recorded:
         """Ask Daraja what became of the prompt."""
@@ -155,12 +157,12 @@ class Collector:
         identity = make_id("qry", now_ms, self._entropy)
         recorded = await self._record_surely(Evidence(reading, identity, payment=row.id, raw=outcome.raw))
         if outcome.pressure:
-            await self._shrink(account.id)
+            await self._shrink(account.id, reading)
         return recorded
 
-    async def _shrink(self, account: str) -> None:
+    async def _shrink(self, account: str, reading: _Said) -> None:
         try:
-            await self._budgets.shrink(account)
+            await self._budgets.shrink(account, _describe(reading).get("error_message", ""))
         except StoreUnavailable as error:  # the answer is recorded, and Daraja will say it again
             log.warning("budget_not_shrunk", account=account, error=error.detail)
 
@@ -206,7 +208,7 @@ class Collector:
                 await asyncio.sleep(self._clock.seconds(RECORD_AGAIN_AFTER_MS))
 
 
-def _describe(reading: PushAccepted | PushRefused | PushLost | QueryAnswered | QueryUnanswered) -> dict[str, str]:
+def _describe(reading: _Said) -> dict[str, str]:
     """What Daraja answered, for the log."""
     match reading:
         case PushAccepted(checkout_request_id=prompt, merchant_request_id=merchant):

@@ -39,7 +39,10 @@ async def look(ground: Ground) -> list[Finding]:
 
 
 def _judge(budget: Budget, arrests: int, now_ms: int) -> Finding:
-    evidence = f"{budget.rate:g} of {budget.full_rate:g} calls a minute, {budget.query_limit:g} of them queries."
+    evidence = (
+        f"{budget.rate:.0f} of {budget.full_rate:g} calls a minute, "
+        f"at most {min(budget.rate, budget.query_limit):.0f} of them queries."
+    )
     if budget.shrunk_at_ms:
         evidence += f" Daraja last complained {spell_age(now_ms - budget.shrunk_at_ms)} ago."
     if arrests:
@@ -53,13 +56,14 @@ CHECK = Check(
     area=Area.DARAJA,
     title="Daraja does not say that it is called too often",
     meaning=(
-        "Daraja refuses calls above a rate that it does not publish (spike arrest, quota, “System is busy”). Hakika "
-        "halves its own rate then, and grows back by a tenth a minute: prompts leave later, and certainty by query "
-        "comes later. What was refused before processing is sent again; no money is in doubt."
+        "Daraja refuses calls above a rate that it does not publish (spike arrest, quota, “System is busy”), and in an "
+        "outage answers HTTP 503. Hakika halves its own rate then, and grows back by a tenth a minute: prompts leave "
+        "later, and certainty by query comes later. What was refused before processing is sent again; no money is in "
+        "doubt."
     ),
     cure=(
-        "See that nothing else calls Daraja with the same app. Ask Safaricom for a higher rate, or set "
-        "HAKIKA_CALLS_PER_MINUTE to what it allows, so that no call is refused."
+        "Where daraja.reachable fails as well, wait: that is an outage. Else see that nothing else calls Daraja with "
+        "the same app, and ask Safaricom for a higher rate, or set HAKIKA_CALLS_PER_MINUTE to what it allows."
     ),
     look=look,
 )

@@ -22,7 +22,7 @@ def _judge_budgets(figures: Figures, thresholds: Thresholds) -> list[Sign]:
         if share >= thresholds["percent"]:
             signs.append(Sign(account, State.WELL))
             continue
-        summary = f"Daraja refuses calls ({name}): we make {share:.0f} % of the calls that we may, since it said so."
+        summary = f"Daraja turned calls away ({name}): we make {share:.0f} % of those that we may, since it said so."
         signs.append(Sign(account, State.HOLDS, summary, 1, budget.shrunk_at_ms, seen={"account": name}))
     return signs
 
@@ -76,10 +76,13 @@ def _judge_disk(figures: Figures, thresholds: Thresholds) -> list[Sign]:
 SPIKE_ARRESTS = Rule(
     name="spike-arrests",
     severity="warning",
-    title="Daraja refuses our calls as too many",
+    title="Daraja turns calls away: too many, or an outage",
     meaning="No money is lost. Prompts and queries wait for their turn; one that waits for a minute is not sent.",
-    cure="See what else calls Daraja with these credentials; ask Safaricom for more calls if it is only Hakika.",
-    hint="hakika doctor daraja.budget",
+    cure=(
+        "See whether Daraja can be reached: in an outage wait. Else see what else calls with these credentials, and "
+        "ask Safaricom for more calls if it is only Hakika."
+    ),
+    hint="hakika doctor daraja.reachable daraja.budget",
     thresholds={"percent": Threshold(50, 1, 100, "Below this share of the account's calls a minute.")},
     judge=_judge_budgets,
 )
