@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from hakika.cli.app import registered
 from hakika.cli.examination import show_live
+from hakika.doctor.registry import CHECKS
 from tests.cli.machine import ACCOUNT, Machine
 
 PRODUCTION = {
@@ -88,7 +89,7 @@ def test_a_running_server_is_asked(shop: tuple[Machine, str]) -> None:
     assert code == (1 if shown["status"] == "failed" else 0)
     done = machine.run("doctor", "inside.spool")
     lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-    assert (done.returncode, lines) == (0, ["Inside", "✓ spool        It is empty.", "✓ 1 ok"])
+    assert (done.returncode, lines) == (0, ["Inside", "✓ spool          It is empty.", "✓ 1 ok"])
 
 
 def test_a_server_that_went_away(runner: CliRunner) -> None:
@@ -179,6 +180,13 @@ def test_the_table_fits(width: int) -> None:
         "✓ 1 ok",
     ):
         assert str(told) in words, told
+
+
+def test_every_checks_name_can_be_read_whole() -> None:
+    """What the table calls a check is what `hakika doctor NAME` takes, behind its area."""
+    names = [check.name.partition(".")[2] for check in CHECKS]
+    drawn = draw(80, *(FINDING | {"name": check.name, "area": check.area.value} for check in CHECKS))
+    assert [name for name in names if f" {name} " not in drawn] == []
 
 
 def test_no_terminal_obeys_a_finding() -> None:

@@ -32,7 +32,7 @@ TOLD = ("failed", "warning", "unknown")
 """Of these the cure is told."""
 GRAVITY = ("skipped", "ok", "unknown", "warning", "failed")
 NARROW = 72  # columns: below, what was found stands under the check's name
-NAME_WIDTH = 12
+NAME_WIDTH = 14  # of the longest name without its area
 
 
 def show_live(out: Console, lines: Iterable[dict[str, Any]]) -> dict[str, Any]:
