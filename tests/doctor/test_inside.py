@@ -1,5 +1,6 @@
 """Each check of payments, database and deliveries finds its own trouble, alone, and says the cure."""
 
+import asyncio
 import dataclasses
 import sqlite3
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import event, insert, text, update
 from sqlalchemy.engine import make_url
 
+from hakika.doctor import looking
 from hakika.doctor.checks import inside_locks
 from hakika.doctor.ground import Ground
 from hakika.domain.evidence import GaveUp
@@ -143,6 +145,21 @@ async def test_somebody_holds_the_database(till: Till, ground: Ground, monkeypat
             found = await look_at(ground, "inside.locks")
         assert "is idle in transaction" in found.evidence
     assert "program" in found.cure
+
+
+async def test_who_writes_long_is_waited_for_once(till: Till, ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One write is tried for all checks, and given up in time: who comes second is not said to have failed itself."""
+    tried: list[object] = []
+
+    async def hang(job: object) -> None:
+        tried.append(job)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(till.store, "write", hang)
+    monkeypatch.setattr(looking, "TRIED_FOR_S", 0.02)
+    assert await find_trouble(ground) == {"inside.locks": "failed"}
+    assert "did not come to it" in (await look_at(ground, "inside.locks")).evidence
+    assert len(tried) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """How checks look into the database, and how they say things."""
 
+import asyncio
+import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy.exc import ProgrammingError
 
@@ -10,12 +12,15 @@ from hakika.doctor.ground import Ground
 from hakika.domain.errors import StoreUnavailable
 from hakika.domain.schedule import HOUR_MS, MINUTE_MS, SECOND_MS
 from hakika.store.alerts.signs import find_at
+from hakika.store.opening import Store
 from hakika.store.transaction import Transaction
 
 T = TypeVar("T")
 
 DAY_MS = 24 * HOUR_MS
 NAMED = 3  # ids that are named; the rest is counted
+TRIED_FOR_S = 4.0  # less than a check has: what waits longer is told, and not that the check failed
+STUCK = "did not come to it"  # as the store itself says of a write that waited for others
 NONE_RUNS = "It looks into a running server, and none runs here."
 _OLD_SCHEMA = ("no such table", "no such column", "has no column")
 
@@ -38,6 +43,33 @@ async def look_in(ground: Ground, job: Callable[[Transaction], T]) -> T:
         raise Unseen("The database does not answer: see inside.database.") from error
     except ProgrammingError as error:
         raise Unseen("The schema is not the one that this program wants: see inside.schema.") from error
+
+
+class Trial(NamedTuple):
+    """A write that changed nothing: how long it took, and why it was refused, `""` where it was done."""
+
+    took_ms: float
+    refused: str
+
+
+async def try_write(ground: Ground, store: Store) -> Trial:
+    """Have one write tried, for all checks that ask: two in a row behind a held lock would outlast both of them."""
+    return await ground.shared.once("write", lambda: _try_write(store))
+
+
+async def _try_write(store: Store) -> Trial:
+    began_s = time.monotonic()
+    writing = asyncio.ensure_future(store.write(Transaction.touch))
+    await asyncio.wait({writing}, timeout=TRIED_FOR_S)
+    took_ms = (time.monotonic() - began_s) * 1000
+    if not writing.done():
+        writing.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # seen, and told below
+        return Trial(took_ms, f"The database {STUCK} within {TRIED_FOR_S:g} s.")
+    try:
+        writing.result()
+    except StoreUnavailable as error:
+        return Trial(took_ms, error.detail)
+    return Trial(took_ms, "")
 
 
 def explain_absence(ground: Ground) -> str:

@@ -3,10 +3,9 @@
 from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.checks.inside_locks import is_locked
 from hakika.doctor.ground import Ground
-from hakika.doctor.looking import Unseen, count_things, explain_absence
+from hakika.doctor.looking import Unseen, count_things, explain_absence, try_write
 from hakika.domain.errors import StoreUnavailable
 from hakika.store.alerts.signs import count_accounts
-from hakika.store.transaction import Transaction
 
 
 async def look(ground: Ground) -> list[Finding]:
@@ -22,13 +21,12 @@ async def look(ground: Ground) -> list[Finding]:
         accounts = await ground.store.read(count_accounts)
     except StoreUnavailable as error:
         return [Finding(Outcome.FAILED, f"It cannot be read. {error.detail}")]
-    try:
-        await ground.store.write(Transaction.touch)
-    except StoreUnavailable as error:
-        if is_locked(error.detail):
-            return [Finding(Outcome.OK, f"{kind} can be read; who else writes, inside.locks tells.")]
+    refused = (await try_write(ground, ground.store)).refused
+    if is_locked(refused):
+        return [Finding(Outcome.OK, f"{kind} can be read; who else writes, inside.locks tells.")]
+    if refused:
         cure = "Let this user write it: look at its rights, at its disk (inside.disk), and whether it is a standby."
-        return [Finding(Outcome.FAILED, f"It can be read and not written. {error.detail}", cure)]
+        return [Finding(Outcome.FAILED, f"It can be read and not written. {refused}", cure)]
     return [Finding(Outcome.OK, f"{kind} reads and writes; it has {count_things(accounts, 'account')}.")]
 
 

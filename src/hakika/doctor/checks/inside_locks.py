@@ -1,17 +1,13 @@
 """Nobody else holds the database for long."""
 
-import time
-
 from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
-from hakika.doctor.looking import Unseen, explain_absence, look_in
-from hakika.domain.errors import StoreUnavailable
+from hakika.doctor.looking import STUCK, Unseen, explain_absence, look_in, try_write
 from hakika.store.alerts.signs import list_waits
-from hakika.store.transaction import Transaction
 
 SLOW_MS = 1_000
 IDLE_S = 60  # a transaction that does nothing for so long was forgotten
-SIGNS = ("locked", "lock timeout", "did not come to it")
+SIGNS = ("locked", "lock timeout", STUCK)
 
 
 def is_locked(said: str) -> bool:
@@ -23,15 +19,11 @@ async def look(ground: Ground) -> list[Finding]:
     """How long a write waits, and what PostgreSQL says of who waits for whom."""
     if ground.store is None:
         raise Unseen(explain_absence(ground))
-    began_s = time.monotonic()
-    try:
-        await ground.store.write(Transaction.touch)
-    except StoreUnavailable as error:
-        if is_locked(error.detail):
-            waited_s = time.monotonic() - began_s
-            return [Finding(Outcome.FAILED, f"A write waited {waited_s:.1f} s for another program. {error.detail}")]
-        raise Unseen("The database takes no write at all: see inside.database.") from error
-    took_ms = (time.monotonic() - began_s) * 1000
+    took_ms, refused = await try_write(ground, ground.store)
+    if is_locked(refused):
+        return [Finding(Outcome.FAILED, f"A write waited {took_ms / 1000:.1f} s for another program. {refused}")]
+    if refused:
+        raise Unseen("The database takes no write at all: see inside.database.")
     waits = [] if ground.settings.is_sqlite else await look_in(ground, lambda tx: list_waits(tx, IDLE_S))
     if waits:
         cure = "End what holds the lock (`SELECT pg_terminate_backend(PID)`), and have its program commit sooner."
