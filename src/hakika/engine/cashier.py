@@ -46,7 +46,7 @@ from hakika.engine.resolution import (
     refuse_foreign_receipt,
 )
 from hakika.engine.timeline import Entry, tell_all
-from hakika.store.events import EventRow, publish
+from hakika.store.events import EventRow, Published, publish_last
 from hakika.store.opening import Store
 from hakika.store.payments import PaymentRow, find_by_checkout, find_payment, insert_payment
 from hakika.store.search import Search, search_payments
@@ -62,7 +62,12 @@ class Opened(NamedTuple):
     """A new payment, and the events that say so."""
 
     row: PaymentRow
-    events: list[EventRow]
+    published: Sequence[Published] = ()
+
+    @property
+    def events(self) -> list[EventRow]:
+        """The events, once they are durable."""
+        return [event for published in self.published for event in published.events]
 
 
 class Cashier:
@@ -104,7 +109,7 @@ class Cashier:
 
     def _request(self, order: Order, tx: Transaction) -> tuple[bytes, "Opened"]:
         row = self.place(order, tx)
-        return encode(row, with_secret=True), Opened(row, self.announce(tx, row))
+        return encode(row, with_secret=True), Opened(row, [self.announce(tx, row)])
 
     def place(self, order: Order, tx: Transaction) -> PaymentRow:
         """Store a payment in a transaction that somebody else commits. Raises as `request` does.
@@ -132,12 +137,12 @@ class Cashier:
         evidence = Evidence(pushed, identity="push:registered", payment=row.id)
         folded = apply(tx, self._ledger.statements, self._ledger.surroundings(), [evidence])
         row = find_payment(tx, row.id) or row
-        return encode(row, with_secret=True), Opened(row, [*created, *folded.events])
+        return encode(row, with_secret=True), Opened(row, [created, folded.published])
 
-    def announce(self, tx: Transaction, row: PaymentRow) -> list[EventRow]:
+    def announce(self, tx: Transaction, row: PaymentRow) -> Published:
         """Publish that a payment was made."""
         created = make_event(row, EventType.CREATED, self._ledger.surroundings())
-        return publish(tx, self._ledger.statements.events, [created])
+        return publish_last(tx, self._ledger.statements.events, [created])
 
     # ── reading ──────────────────────────────
 

@@ -32,7 +32,7 @@ from hakika.engine.intake import (
 )
 from hakika.engine.receipts import settle_receipts
 from hakika.engine.watching.trial import publish_trials
-from hakika.store.events import EventRow, EventStatements, publish
+from hakika.store.events import NOTHING_PUBLISHED, EventStatements, Published, publish_last
 from hakika.store.evidence import EvidenceStatements, claim_reference, free_reference, mark_adopted
 from hakika.store.payments import FOLDED, PaymentRow, PaymentStatements, find_rivals
 from hakika.store.transaction import Dialect, Transaction
@@ -55,7 +55,7 @@ class Folded(NamedTuple):
 
     answers: list[Recorded | HakikaError]
     rows: Sequence[PaymentRow] = ()
-    events: Sequence[EventRow] = ()
+    published: Published = NOTHING_PUBLISHED
     moved: Sequence[PaymentRow] = ()  # those whose stage changed, which is no event
 
 
@@ -66,15 +66,15 @@ def apply(tx: Transaction, statements: Statements, around: Surroundings, batch: 
         _, more, follow_ups = _fold_round(tx, statements, around, follow_ups)
         touched += more
     beside = [*settle_attempts(tx, touched, around), *publish_trials(batch, around)]
-    events = _publish(tx, statements.events, touched, beside)
     moved = [case.row for case in touched if case.event is None and case.row.stage != case.before.stage]
     if moved:
-        tx.dialect.tell_others(tx.cursor, " ".join(["stage", *(row.id for row in moved[:MOVES_TOLD])]))
+        tx.tell_others(" ".join(["stage", *(row.id for row in moved[:MOVES_TOLD])]))
+    published = publish_last(tx, statements.events, [*(case.event for case in touched if case.event), *beside])
     latest = {case.row.id: case.row for case in touched}
     recorded = [
         Recorded(latest[answer.row.id], answer.event) if isinstance(answer, Case) else answer for answer in answers
     ]
-    return Folded(recorded, list(latest.values()), events, moved)
+    return Folded(recorded, list(latest.values()), published, moved)
 
 
 _Answer = Case | Recorded | HakikaError
@@ -189,13 +189,3 @@ def _write(tx: Transaction, statements: PaymentStatements, touched: Sequence[Cas
         if case.row.checkout_request_id != case.before.checkout_request_id
     ]
     tx.write_later(statements.write_prompt, prompts)
-
-
-def _publish(
-    tx: Transaction, statements: EventStatements, touched: Sequence[Case], beside: Sequence[EventRow]
-) -> list[EventRow]:
-    told = [case for case in touched if case.event]
-    published = publish(tx, statements, [*(case.event for case in told if case.event), *beside])
-    for case, event in zip(told, published, strict=False):
-        case.event = event
-    return published

@@ -181,7 +181,7 @@ class Ledger:
 
     def _announce(self, folded: Folded, taken: list[_Waiting]) -> None:
         heard = [(waiting[0], answer) for waiting, answer in zip(taken, folded.answers, strict=True)]
-        self.notices.tell_batch(folded.rows, folded.events, folded.moved, heard)
+        self.notices.tell_batch(folded.rows, folded.published.events, folded.moved, heard)
         for row in folded.rows:
             if row.frozen:
                 log.critical("invariant_broken", payment=row.id, rule=row.frozen)

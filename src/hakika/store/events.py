@@ -1,6 +1,6 @@
 """Events: numbered in one order, in which no reader with a cursor ever misses one; and what is owed for them.
 
-The number comes from one counter row, bumped last before COMMIT: its lock makes writers commit in the order
+The number comes from one counter row, bumped last, with COMMIT: its lock makes writers commit in the order
 of their numbers, so a reader that has seen number n will never be shown a smaller one later.
 """
 
@@ -49,13 +49,47 @@ class EventStatements:
         self.append: Append = dialect.append_rows(events, event_counter.c.number, _owe_deliveries)
 
 
+class Published:
+    """Events that have their numbers when their transaction is durable, or when it was told to send them."""
+
+    __slots__ = ("_last", "_unnumbered")
+
+    def __init__(self, unnumbered: Sequence[EventRow]) -> None:
+        self._unnumbered, self._last = unnumbered, 0
+
+    def note_last(self, number: int) -> None:
+        """Note the number of the last one."""
+        self._last = number
+
+    @property
+    def events(self) -> list[EventRow]:
+        """The events, numbered."""
+        assert self._last or not self._unnumbered, "they were not sent yet"
+        first = self._last - len(self._unnumbered) + 1
+        return [EventRow(number, *event[1:]) for number, event in enumerate(self._unnumbered, first)]
+
+
+NOTHING_PUBLISHED = Published(())
+
+
+def publish_last(tx: Transaction, statements: EventStatements, unnumbered: Sequence[EventRow]) -> Published:
+    """Number the events, store them, and owe each to every active endpoint. The last thing before COMMIT.
+
+    It goes out together with COMMIT: who holds the counter keeps all other writers waiting, and would else hold it
+    for as long as this process takes to get round to committing.
+    """
+    published = Published(unnumbered)
+    if unnumbered:
+        rows = [event[1:] for event in unnumbered]
+        tx.append_later(statements.append, rows, published.note_last, due_at_ms=unnumbered[0].at_ms)
+    return published
+
+
 def publish(tx: Transaction, statements: EventStatements, unnumbered: Sequence[EventRow]) -> list[EventRow]:
-    """Number the events, store them, and owe each to every active endpoint. The last thing before COMMIT."""
-    if not unnumbered:
-        return []
-    last = tx.append(statements.append, [event[1:] for event in unnumbered], due_at_ms=unnumbered[0].at_ms)
-    first = last - len(unnumbered) + 1
-    return [EventRow(number, *event[1:]) for number, event in enumerate(unnumbered, first)]
+    """As `publish_last`, where something is still done with the numbers."""
+    published = publish_last(tx, statements, unnumbered)
+    tx.send()
+    return published.events
 
 
 def _owe_deliveries(added: FromClause) -> Insert:

@@ -62,9 +62,12 @@ def find_idempotency_key(tx: Transaction, api_key: str, key: str) -> Idempotency
     return None if row is None else IdempotencyRow._make(row)
 
 
+_INSERT = insert(idempotency_keys)
+
+
 def insert_idempotency_key(tx: Transaction, row: IdempotencyRow) -> None:
     """Remember a key."""
-    tx.execute(insert(idempotency_keys), row._asdict())
+    tx.tell_later(_INSERT, **row._asdict())
 
 
 def forget_idempotency_key(tx: Transaction, api_key: str, key: str) -> None:

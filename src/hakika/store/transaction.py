@@ -57,7 +57,7 @@ class Fixed(NamedTuple):
 class Append(NamedTuple):
     """A way to add rows to a log; made by a Dialect."""
 
-    run: Callable[["Transaction", Sequence[Values], dict[str, object]], int]
+    run: Callable[["Transaction", Sequence[Values], dict[str, object], Callable[[int], None]], None]
 
 
 class Dialect(Protocol):
@@ -144,9 +144,25 @@ class Transaction:
         """As `tell`, where nobody asks how many: before whatever is asked next, at the latest before COMMIT."""
         self.tell(statement, **values)
 
-    def append(self, append: Append, values: Sequence[Values], **following: object) -> int:
-        """Add rows to a log, numbered in their order. → the last one's number."""
-        return append.run(self, values, following)
+    def ask_later(self, statement: ClauseElement, told: Callable[[list[Values]], None], **values: object) -> None:
+        """As `ask`, but `told` is given what it answers: before whatever is asked next, at the latest with COMMIT."""
+        told(self.ask(statement, **values))
+
+    def append_later(
+        self, append: Append, values: Sequence[Values], told: Callable[[int], None], **following: object
+    ) -> None:
+        """Add rows to a log, numbered in their order: before whatever is asked next, at the latest with COMMIT.
+
+        `told` is given the last one's number then.
+        """
+        append.run(self, values, following, told)
+
+    def send(self) -> None:
+        """Do now what was to be done later."""
+
+    def tell_others(self, message: str) -> None:
+        """Tell the other nodes when this transaction commits, where the database can: see `Store.listen`."""
+        self.dialect.tell_others(self.cursor, message)
 
     def look_up(self, lookup: Lookup, keys: Sequence[str] | Sequence[int]) -> list[Values]:
         """Run a hot reading statement for all `keys`."""

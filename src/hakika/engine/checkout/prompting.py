@@ -72,7 +72,7 @@ class Prompting:
         attempt is alive on another phone, InvalidAmount, NotFound, TooManyRequests, and what `Cashier.request` raises.
         """
         opened = await self._store.write(partial(self._attempt, checkout_id, phone, amount, by_anyone))
-        if opened.events:
+        if opened.published:
             self._ledger.notices.tell_batch([opened.row], opened.events)
         return opened.row
 
@@ -82,7 +82,7 @@ class Prompting:
         latest = find_payment(tx, row.payment) if row.payment else None
         if latest and latest.status in ALIVE:
             if latest.status == "pending" and phone in {None, latest.phone}:
-                return Opened(latest, [])
+                return Opened(latest)
             raise CheckoutBusy(f"{latest.id} is {latest.status}.", payment=latest.id)
         if phone is None:
             if latest is None:
@@ -104,7 +104,7 @@ class Prompting:
                 due_at_ms=None,  # until the attempt has ended: see settle_attempts
             ),
         )
-        return Opened(payment, self._cashier.announce(tx, payment))
+        return Opened(payment, [self._cashier.announce(tx, payment)])
 
     def _spare(self, tx: Transaction, row: CheckoutRow, phone: Phone) -> None:
         """Raise TooManyRequests where a phone, or this page, was asked so often that it is no payer's doing."""

@@ -12,7 +12,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -162,6 +162,13 @@ class _TryAgain(StoreUnavailable):
     """The database undid the transaction to let another through."""
 
 
+class _Later(NamedTuple):
+    """A statement that is sent with others, and what is done with its answer."""
+
+    send: Callable[[Cursor], object]
+    receive: Callable[[Cursor], None] | None = None
+
+
 class PostgresTransaction(Transaction):
     """A transaction that sends together what need not be waited for one by one."""
 
@@ -169,21 +176,34 @@ class PostgresTransaction(Transaction):
 
     def __init__(self, connection: Connection, dialect: PostgresDialect, bare: "psycopg.Connection[Any]") -> None:
         super().__init__(connection, dialect, bare.cursor())
-        self._bare, self._later = bare, list[Callable[[Cursor], object]]()
+        self._bare, self._later = bare, list[_Later]()
 
     def write_later(self, rows: Rows, values: Sequence[Values]) -> None:
         """See Transaction.write_later."""
         if values:
-            self._later.append(lambda cursor: rows.run(cursor, rows.sql, values))
+            self._later.append(_Later(lambda cursor: rows.run(cursor, rows.sql, values)))
 
     def tell_later(self, statement: ClauseElement, **values: object) -> None:
         """See Transaction.tell_later."""
+        self._run_later(statement, values)
+
+    def ask_later(self, statement: ClauseElement, told: Callable[[list[Values]], None], **values: object) -> None:
+        """See Transaction.ask_later."""
+        self._run_later(statement, values, lambda cursor: told(cursor.fetchall()))
+
+    def _run_later(
+        self, statement: ClauseElement, values: dict[str, object], receive: Callable[[Cursor], None] | None = None
+    ) -> None:
         fixed = self.dialect.fix(statement)
-        self._later.append(lambda cursor: cursor.execute(fixed.sql, fixed.fill(values)))
+        self._later.append(_Later(lambda cursor: cursor.execute(fixed.sql, fixed.fill(values)), receive))
 
     def lock_name(self, name: str) -> None:
         """See Transaction.lock_name: held before anything else is asked, which is when it is needed."""
-        self._later.append(lambda cursor: cursor.execute(LOCK_NAME, (name,)))
+        self._later.append(_Later(lambda cursor: cursor.execute(LOCK_NAME, (name,))))
+
+    def tell_others(self, message: str) -> None:
+        """See Transaction.tell_others."""
+        self._later.append(_Later(lambda cursor: self.dialect.tell_others(cursor, message)))
 
     @contextlib.contextmanager
     def _together(self) -> Iterator[None]:
@@ -193,10 +213,14 @@ class PostgresTransaction(Transaction):
             yield
             return
         later, self._later = self._later, []
+        sent = [(one, self._bare.cursor()) for one in later]
         with self._bare.pipeline():
-            for send in later:
-                send(self._bare.cursor())
+            for one, cursor in sent:
+                one.send(cursor)
             yield
+        for one, cursor in sent:
+            if one.receive:
+                one.receive(cursor)
 
     def hold_snapshot(self) -> None:
         """See Transaction.hold_snapshot. Reading begins no transaction of itself."""
@@ -206,15 +230,21 @@ class PostgresTransaction(Transaction):
         """End the transaction that a snapshot began, if there is one."""
         self._bare.commit()
 
-    def finish(self) -> None:
-        """Send what still waits."""
+    def send(self) -> None:
+        """See Transaction.send."""
         if self._later:
             with self._together():
                 pass
 
+    def finish(self) -> None:
+        """Send what still waits, and COMMIT with it: a lock that it takes is held only as long as the server needs."""
+        if self._later:
+            with self._together():
+                self._bare.commit()
+
     def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
         """See Transaction.execute."""
-        self.finish()
+        self.send()
         return super().execute(statement, values)
 
     def write_rows(self, rows: Rows, values: Sequence[Values]) -> int:

@@ -81,15 +81,17 @@ class PostgresDialect:
         followed = following(added.returning(*log.columns).cte("added")).cte("followed")
         message = literal_column(f"'{self._node} event '").op("||")(cast(bumped.c.last, Text))
         heard = func.pg_notify(literal_column(f"'{CHANNEL}'"), message)
-        everything = self.fix(select(bumped.c.last, heard).add_cte(followed))
+        everything = select(bumped.c.last, heard).add_cte(followed)
         names = [_PLACE.name, *(wanted.name for wanted in told)]
         locked = self.for_update(select(counter))
 
-        def run(tx: Transaction, values: Sequence[Values], also: dict[str, object]) -> int:
+        def run(
+            tx: Transaction, values: Sequence[Values], also: dict[str, object], told: Callable[[int], None]
+        ) -> None:
             rows = [dict(zip(names, (place, *row), strict=True)) for place, row in enumerate(values, 1)]
+            given = {"count": len(rows), "rows": msgspec.json.encode(rows).decode(), **also}
             tx.tell_later(locked)
-            cursor = tx.run(everything, count=len(rows), rows=msgspec.json.encode(rows).decode(), **also)
-            return int(cursor.fetchall()[0][0])
+            tx.ask_later(everything, lambda answer: told(int(answer[0][0])), **given)
 
         return Append(run)
 

@@ -55,12 +55,14 @@ class SqliteDialect:
         bump, follow = self.fix(counted.returning(counter)), self.fix(following(added.subquery("added")))
         insert = self.insert_rows(log, list(log.columns))
 
-        def run(tx: Transaction, values: Sequence[Values], given: dict[str, object]) -> int:
+        def run(
+            tx: Transaction, values: Sequence[Values], given: dict[str, object], told: Callable[[int], None]
+        ) -> None:
             last: int = tx.run(bump, count=len(values)).fetchall()[0][0]
             first = last - len(values) + 1
             tx.write_rows(insert, [(place, *row) for place, row in enumerate(values, first)])
             tx.run(follow, first=first, last=last, **given)
-            return last
+            told(last)
 
         return Append(run)
 
