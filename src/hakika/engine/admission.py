@@ -1,6 +1,6 @@
 """Whether a request for money may be stored, and the row that it becomes."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from hakika.domain.errors import PayerBusy, ReferenceInUse, RepeatedTooSoon
 from hakika.domain.payment import DECLINED
@@ -9,20 +9,33 @@ from hakika.engine.accounts import Account
 from hakika.engine.case import read_facts
 from hakika.engine.ids import Entropy, make_id, make_secret, make_token
 from hakika.engine.orders import Order
-from hakika.store.evidence import claim_reference
-from hakika.store.payments import PaymentRow, find_recent_for_phone, find_rivals
-from hakika.store.transaction import Transaction
+from hakika.store.evidence import ask_for_claim, claim_reference, take_claim
+from hakika.store.payments import PaymentRow, ask_for_rivals, find_recent_for_phone, read_rivals
+from hakika.store.transaction import Answer, Transaction
 
 
-def refuse_busy_payer(tx: Transaction, order: Order, now_ms: int) -> None:
+class Beside(NamedTuple):
+    """What is stored already beside a new payment: under its reference, and for its phone."""
+
+    claim: Answer
+    rivals: Answer
+    recent: list[PaymentRow]
+
+
+def look_beside(tx: Transaction, row: PaymentRow, now_ms: int) -> Beside:
+    """Lock the reference and the phone of a new payment, and ask for all that may speak against it at once."""
+    claim, rivals = ask_for_claim(tx, row.account, row.reference), ask_for_rivals(tx, row)
+    tx.lock_name(f"phone:{row.phone}")
+    return Beside(claim, rivals, find_recent_for_phone(tx, row.phone, now_ms - SAME_AMOUNT_APART_MS - PROMPT_LIFE_MS))
+
+
+def refuse_busy_payer(order: Order, beside: Beside, now_ms: int) -> None:
     """Raise PayerBusy while a prompt is open on the phone, RepeatedTooSoon for what M-Pesa calls code 17."""
-    tx.lock_name(f"phone:{order.phone}")
-    recent = find_recent_for_phone(tx, order.phone, now_ms - SAME_AMOUNT_APART_MS - PROMPT_LIFE_MS)
-    for row in recent:
+    for row in beside.recent:
         left_ms = prompt_ends_at(row) - now_ms
         if row.status == "pending" and left_ms > 0:
             raise PayerBusy(f"{row.id} waits for this phone.", payment=row.id, retry_after=_seconds(left_ms))
-    for row in recent:
+    for row in beside.recent:
         left_ms = _prompted_at(row) + SAME_AMOUNT_APART_MS - now_ms
         if row.amount == order.amount and _prompted_at(row) and left_ms > 0:
             raise RepeatedTooSoon(
@@ -30,17 +43,17 @@ def refuse_busy_payer(tx: Transaction, order: Order, now_ms: int) -> None:
             )
 
 
-def hold_reference(tx: Transaction, row: PaymentRow) -> PaymentRow:
+def hold_reference(tx: Transaction, row: PaymentRow, beside: Beside) -> PaymentRow:
     """Take the claim on the reference. Raises ReferenceInUse, naming the payment that holds it.
 
     A charge on purpose (`allow_repeat`) takes it only where it is free, and is refused by nobody.
     """
-    holder = claim_reference(tx, row.account, row.reference, row.id)
+    holder = take_claim(tx, beside.claim, row.account, row.reference, row.id)
     if row.allow_repeat:
         return row._replace(holds_reference=holder == row.id)
     if holder == row.id:
         # Not all that may hold money hold the claim: late money may find it taken, and so may a charge on purpose.
-        holder = next((rival.id for rival in find_rivals(tx, row) if rival.status not in DECLINED), row.id)
+        holder = next((one.id for one in read_rivals(beside.rivals) if one.status not in DECLINED), row.id)
     if holder != row.id:
         raise ReferenceInUse(f"{row.reference!r} is charged by payment {holder}.", payment=holder)
     return row._replace(holds_reference=True)

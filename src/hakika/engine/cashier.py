@@ -24,7 +24,7 @@ from hakika.domain.events import EventType
 from hakika.domain.evidence import PushRegistered, Withdrawn
 from hakika.domain.payment import PAID, Facts, Push
 from hakika.engine.accounts import Accounts
-from hakika.engine.admission import hold_reference, open_payment, refuse_busy_payer, share_reference
+from hakika.engine.admission import hold_reference, look_beside, open_payment, refuse_busy_payer, share_reference
 from hakika.engine.budgets import Budgets
 from hakika.engine.case import Evidence, read_facts
 from hakika.engine.clock import Clock
@@ -117,8 +117,10 @@ class Cashier:
         Whoever calls it calls `announce` last, and tells of both once they are durable (`Notices.tell_batch`).
         """
         account, now_ms = self._accounts.choose(order.account, order.mode), self._clock()
-        row = hold_reference(tx, open_payment(order, account, now_ms, self._entropy, verified=True))
-        refuse_busy_payer(tx, order, now_ms)
+        row = open_payment(order, account, now_ms, self._entropy, verified=True)
+        beside = look_beside(tx, row, now_ms)
+        row = hold_reference(tx, row, beside)
+        refuse_busy_payer(order, beside, now_ms)
         insert_payment(tx, row)
         return row
 

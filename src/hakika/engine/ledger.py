@@ -136,6 +136,8 @@ class Ledger:
             waiting = len(self._waiting)
             fair = min(waiting, max(PIECES_AT_LEAST, waiting // 2), PIECES_A_BATCH - len(batch.taken))
             batch.taken += [self._waiting.popleft() for _ in range(fair)]
+        if not batch.taken:
+            return Folded([])  # another committer was quicker
         return apply(tx, self.statements, self.surroundings(), [evidence for evidence, _ in batch.taken])
 
     def _apply_one(self, evidence: Evidence, tx: Transaction) -> Folded:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from hakika.store.tables import deliveries, endpoints, event_counter, events
-from hakika.store.transaction import Append, Dialect, Transaction
+from hakika.store.transaction import Answer, Append, Dialect, Transaction
 
 PROBES = "test.%"
 """Types of events that only whoever names them is shown."""
@@ -52,24 +52,21 @@ class EventStatements:
 class Published:
     """Events that have their numbers when their transaction is durable, or when it was told to send them."""
 
-    __slots__ = ("_last", "_unnumbered")
+    __slots__ = ("_answer", "_unnumbered")
 
-    def __init__(self, unnumbered: Sequence[EventRow]) -> None:
-        self._unnumbered, self._last = unnumbered, 0
-
-    def note_last(self, number: int) -> None:
-        """Note the number of the last one."""
-        self._last = number
+    def __init__(self, unnumbered: Sequence[EventRow], answer: Answer) -> None:
+        self._unnumbered, self._answer = unnumbered, answer
 
     @property
     def events(self) -> list[EventRow]:
         """The events, numbered."""
-        assert self._last or not self._unnumbered, "they were not sent yet"
-        first = self._last - len(self._unnumbered) + 1
+        if not self._unnumbered:
+            return []
+        first = int(self._answer.rows[0][0]) - len(self._unnumbered) + 1
         return [EventRow(number, *event[1:]) for number, event in enumerate(self._unnumbered, first)]
 
 
-NOTHING_PUBLISHED = Published(())
+NOTHING_PUBLISHED = Published((), Answer())
 
 
 def publish_last(tx: Transaction, statements: EventStatements, unnumbered: Sequence[EventRow]) -> Published:
@@ -78,11 +75,10 @@ def publish_last(tx: Transaction, statements: EventStatements, unnumbered: Seque
     It goes out together with COMMIT: who holds the counter keeps all other writers waiting, and would else hold it
     for as long as this process takes to get round to committing.
     """
-    published = Published(unnumbered)
-    if unnumbered:
-        rows = [event[1:] for event in unnumbered]
-        tx.append_later(statements.append, rows, published.note_last, due_at_ms=unnumbered[0].at_ms)
-    return published
+    if not unnumbered:
+        return NOTHING_PUBLISHED
+    rows = [event[1:] for event in unnumbered]
+    return Published(unnumbered, tx.append_later(statements.append, rows, due_at_ms=unnumbered[0].at_ms))
 
 
 def publish(tx: Transaction, statements: EventStatements, unnumbered: Sequence[EventRow]) -> list[EventRow]:
@@ -132,11 +128,12 @@ class EventSearch(NamedTuple):
     limit: int = 100
 
 
+_HEAD = select(event_counter.c.store, event_counter.c.number)
+
+
 def read_head(tx: Transaction) -> Head:
     """The end of the log. What is read after this, in the same transaction, has every event up to there."""
-    row = tx.one(select(event_counter.c.store, event_counter.c.number))
-    assert row is not None
-    return Head._make(row)
+    return Head._make(tx.ask(_HEAD)[0])
 
 
 def search_events(tx: Transaction, search: EventSearch) -> list[EventRow]:

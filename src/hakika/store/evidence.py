@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, delete, func, insert, literal_column, select, update
 
 from hakika.store.tables import evidence, quarantine, receipts, reference_claims
-from hakika.store.transaction import Dialect, Lookup, Rows, Transaction
+from hakika.store.transaction import Answer, Dialect, Lookup, Rows, Transaction
 
 
 class EvidenceRow(NamedTuple):
@@ -119,14 +119,25 @@ _CLAIM = select(reference_claims.c.payment).where(
 _INSERT_CLAIM = insert(reference_claims)
 
 
-def claim_reference(tx: Transaction, account: str, reference: str, payment_id: str) -> str:
-    """Take the claim on a reference, or leave it with its holder. → the id of the payment that holds it."""
+def ask_for_claim(tx: Transaction, account: str, reference: str) -> Answer:
+    """Lock a reference and ask for its holder's id, later."""
     tx.lock_name(f"reference:{account}:{reference}")
-    found = tx.ask(_CLAIM, charging=account, charged=reference)
-    if found:
-        return str(found[0][0])
+    return tx.ask_later(_CLAIM, charging=account, charged=reference)
+
+
+def take_claim(tx: Transaction, found: Answer, account: str, reference: str, payment_id: str) -> str:
+    """Take the claim that was asked for, or leave it with its holder. → the id of the payment that holds it."""
+    if found.rows:
+        return str(found.rows[0][0])
     tx.tell_later(_INSERT_CLAIM, account=account, reference=reference, payment=payment_id)
     return payment_id
+
+
+def claim_reference(tx: Transaction, account: str, reference: str, payment_id: str) -> str:
+    """Take the claim on a reference, or leave it with its holder. → the id of the payment that holds it."""
+    found = ask_for_claim(tx, account, reference)
+    tx.send()
+    return take_claim(tx, found, account, reference, payment_id)
 
 
 def free_reference(tx: Transaction, account: str, reference: str, payment_id: str) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Integer, Select, bindparam, case, insert, or_
 
 from hakika.domain.schedule import AWAITED_QUERIES_AFTER_MS, CALLBACK_OVERDUE_MS, QUERY_LEASE_MS
 from hakika.store.tables import payments as table
-from hakika.store.transaction import Dialect, Lookup, Rows, Transaction
+from hakika.store.transaction import Answer, Dialect, Lookup, Rows, Transaction
 
 
 class PaymentRow(NamedTuple):
@@ -151,11 +151,22 @@ def find_recent_for_phone(tx: Transaction, phone: str, since_ms: int) -> list[Pa
     return [PaymentRow._make(row) for row in tx.ask(_RECENT_FOR_PHONE, payer=phone, since_ms=since_ms)]
 
 
+def ask_for_rivals(tx: Transaction, row: PaymentRow) -> Answer:
+    """Ask for what `find_rivals` finds, later."""
+    statement = _RIVALS_OF_A_REPEAT if row.allow_repeat else _SAME_REFERENCE
+    return tx.ask_later(statement, charged=row.reference, charging=row.account, itself=row.id)
+
+
+def read_rivals(found: Answer) -> list[PaymentRow]:
+    """Other payments under the same reference of the same account. Two with `allow_repeat` are no rivals."""
+    return [PaymentRow._make(one) for one in found.rows]
+
+
 def find_rivals(tx: Transaction, row: PaymentRow) -> list[PaymentRow]:
     """Other payments under the same reference of the same account. Two with `allow_repeat` are no rivals."""
-    statement = _RIVALS_OF_A_REPEAT if row.allow_repeat else _SAME_REFERENCE
-    found = tx.ask(statement, charged=row.reference, charging=row.account, itself=row.id)
-    return [PaymentRow._make(one) for one in found]
+    found = ask_for_rivals(tx, row)
+    tx.send()
+    return read_rivals(found)
 
 
 _ACCOUNTS_DUE = (
@@ -293,7 +304,12 @@ def set_awaited(tx: Transaction, payment_ids: Sequence[str], now_ms: int, until_
 
 def find_payments(tx: Transaction, payment_ids: Sequence[str]) -> list[PaymentRow]:
     """The payments of those ids."""
-    return _rows(tx, select(*COLUMNS).where(table.c.id.in_(payment_ids)))
+    return [PaymentRow._make(row) for row in tx.look_up(_build_by_ids(tx.dialect.lookup), payment_ids)]
+
+
+@functools.lru_cache(64)
+def _build_by_ids(lookup: Callable[..., Lookup]) -> Lookup:
+    return lookup(select(*COLUMNS), table.c.id)
 
 
 def count_callbacks(

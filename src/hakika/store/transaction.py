@@ -54,10 +54,29 @@ class Fixed(NamedTuple):
         return tuple([known[name] for name in self.names])
 
 
+class Answer:
+    """What a statement answers that goes out later: there as soon as anything is asked after it, or all is sent."""
+
+    __slots__ = ("_rows",)
+
+    def __init__(self, rows: list[Values] | None = None) -> None:
+        self._rows = rows
+
+    def take(self, rows: list[Values]) -> None:
+        """It came."""
+        self._rows = rows
+
+    @property
+    def rows(self) -> list[Values]:
+        """The rows."""
+        assert self._rows is not None, "it was not sent yet"
+        return self._rows
+
+
 class Append(NamedTuple):
     """A way to add rows to a log; made by a Dialect."""
 
-    run: Callable[["Transaction", Sequence[Values], dict[str, object], Callable[[int], None]], None]
+    run: Callable[["Transaction", Sequence[Values], dict[str, object]], Answer]
 
 
 class Dialect(Protocol):
@@ -144,18 +163,13 @@ class Transaction:
         """As `tell`, where nobody asks how many: before whatever is asked next, at the latest before COMMIT."""
         self.tell(statement, **values)
 
-    def ask_later(self, statement: ClauseElement, told: Callable[[list[Values]], None], **values: object) -> None:
-        """As `ask`, but `told` is given what it answers: before whatever is asked next, at the latest with COMMIT."""
-        told(self.ask(statement, **values))
+    def ask_later(self, statement: ClauseElement, **values: object) -> Answer:
+        """As `ask`: before whatever is asked next, at the latest with COMMIT."""
+        return Answer(self.ask(statement, **values))
 
-    def append_later(
-        self, append: Append, values: Sequence[Values], told: Callable[[int], None], **following: object
-    ) -> None:
-        """Add rows to a log, numbered in their order: before whatever is asked next, at the latest with COMMIT.
-
-        `told` is given the last one's number then.
-        """
-        append.run(self, values, following, told)
+    def append_later(self, append: Append, values: Sequence[Values], **following: object) -> Answer:
+        """Add rows to a log, numbered in their order, as late as `ask_later`. → one row: the last one's number."""
+        return append.run(self, values, following)
 
     def send(self) -> None:
         """Do now what was to be done later."""

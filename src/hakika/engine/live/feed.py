@@ -140,7 +140,9 @@ class Feed:
 
     async def head(self) -> Head:
         """The end of the log, and the name of its database. Raises StoreUnavailable."""
-        head = await self._store.glance(read_head)
+        return self._note(await self._store.glance(read_head))
+
+    def _note(self, head: Head) -> Head:
         if not self._followed():
             self.number = max(self.number, head.number)
         return head
@@ -246,21 +248,22 @@ class Feed:
         """Hand on whatever is new in the log. Raises StoreUnavailable."""
         self._wake.clear()
         await self._tell_moved()
-        head = await self.head()
+        head, page = await self._store.glance(partial(_read_on, self.number if self._followed() else None))
+        self._note(head)
         while self._followed() and self.number < max(head.number, self._known):
-            page = await self._store.read(partial(_read_page, self.number))
             fresh = [event for event in page if event.number > self.number]
             await self._tell_watchers(fresh)
             self._hand_on(fresh)
             self._early = {first: batch for first, batch in self._early.items() if first > self.number}
             if len(page) < PAGE:
                 break
+            page = await self._store.read(partial(_read_page, self.number))
 
     async def _tell_watchers(self, events: Sequence[EventRow]) -> None:
         """Hand what another node concluded to those who wait for it here."""
         numbers = {event.payment: event.number for event in events if self._notices.watched(event.payment)}
         if numbers:
-            for row in await self._store.read(lambda tx: find_payments(tx, list(numbers))):
+            for row in await self._store.glance(lambda tx: find_payments(tx, list(numbers))):
                 self._notices.hand(row, numbers[row.id])
 
     async def _tell_moved(self) -> None:
@@ -270,7 +273,7 @@ class Feed:
         if not any(one.wanted.stages for one in self._subscriptions):
             moved = [one for one in moved if self._notices.watched(one)]
         if moved:
-            rows = await self._store.read(lambda tx: find_payments(tx, moved))
+            rows = await self._store.glance(lambda tx: find_payments(tx, moved))
             self._tell_moves(rows)
             for row in rows:
                 self._notices.hand(row)
@@ -278,6 +281,12 @@ class Feed:
     def _end(self) -> None:
         for subscription in self._subscriptions:
             subscription.end()
+
+
+def _read_on(after: int | None, tx: Transaction) -> tuple[Head, list[EventRow]]:
+    """The end of the log; and what comes after a number, if anybody wants it."""
+    head = read_head(tx)
+    return head, _read_page(after, tx) if after is not None and head.number > after else []
 
 
 def _read_page(after: int, tx: Transaction) -> list[EventRow]:

@@ -22,19 +22,20 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql import ClauseElement
 
 from hakika.domain.errors import StoreUnavailable
+from hakika.store.databases.lanes import GIVES_UP_AFTER_S, Lanes
 from hakika.store.databases.listening import Channel
 from hakika.store.databases.postgres_dialect import HOLD_SNAPSHOT, LOCK_NAME, PostgresDialect
-from hakika.store.transaction import Cursor, Fixed, Lookup, Rows, Transaction, Values
+from hakika.store.transaction import Answer, Cursor, Fixed, Lookup, Rows, Transaction, Values
 
 T = TypeVar("T")
 Job = Callable[[Transaction], T]
 
-READERS = 4
-WRITERS = 4
+READERS = 3
+GLANCERS = 4
+WRITERS = 8
 TRIES = 4
 PING_AFTER_S = 1.0
 WAITS_AT_MOST_S = 4  # for a connection to the server, for a free one of ours, for a lock: each
-GIVES_UP_AFTER_S = 5.0  # what has not begun by then is not done
 _UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
 _TRY_AGAIN = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 
@@ -42,62 +43,81 @@ _TRY_AGAIN = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetect
 class PostgresStore:
     """The store on PostgreSQL."""
 
-    writers = 2  # while one waits for the database, the other folds
+    writers = 3  # while two wait for the database, the third folds
 
     def __init__(self, url: str) -> None:
         self._channel = Channel(url)
         self.url, self.dialect = url, PostgresDialect(self._channel.node)
         self._read_engine = _make_engine(url, READERS, autocommit=True)
         self._write_engine = _make_engine(url, WRITERS, autocommit=False)
-        self._threads = ThreadPoolExecutor(READERS + WRITERS, "store")
+        self._threads = ThreadPoolExecutor(READERS, "store")
+        self._glancing = Lanes(_make_engine(url, GLANCERS, autocommit=True), GLANCERS)
+        self._writing = Lanes(_make_engine(url, WRITERS, autocommit=False), WRITERS)
         self._closed = False
 
-    def read_now(self, job: Callable[[Transaction], T]) -> T:
+    def read_now(self, job: Job[T]) -> T:
         """Run `job` and wait for it. Each statement sees what is committed when it begins."""
         with _mapped_errors(), self._read_engine.connect() as connection:
-            transaction = _transaction(connection, self.dialect)
-            try:
-                return job(transaction)
-            finally:
-                transaction.let_go_of_snapshot()
+            return self._read_on(connection, job)
 
-    def write_now(self, job: Callable[[Transaction], T]) -> T:
+    def _read_on(self, connection: Connection, job: Job[T]) -> T:
+        transaction = _transaction(connection, self.dialect)
+        try:
+            return job(transaction)
+        finally:
+            transaction.let_go_of_snapshot()
+
+    def write_now(self, job: Job[T]) -> T:
         """Run `job` in a transaction and wait until it is durable; again where the database says so."""
+        with _mapped_errors(), self._write_engine.connect() as connection:
+            return self._write_on(connection, job)
+
+    def _write_on(self, connection: Connection, job: Job[T]) -> T:
         for _ in range(TRIES - 1):
             with contextlib.suppress(_TryAgain):
-                return self._try(job)
-        return self._try(job)
+                return self._try(connection, job)
+        return self._try(connection, job)
 
-    def _try(self, job: Callable[[Transaction], T]) -> T:
-        with _mapped_errors(), self._write_engine.begin() as connection:
+    def _try(self, connection: Connection, job: Job[T]) -> T:
+        with _mapped_errors(), connection.begin():
             transaction = _transaction(connection, self.dialect)
             done = job(transaction)
             transaction.finish()
             return done
 
-    async def read(self, job: Callable[[Transaction], T]) -> T:
-        """Run `job` in a thread."""
-        return await self._run(self.read_now, job)
-
-    async def glance(self, job: Callable[[Transaction], T]) -> T:
-        """As `read`: every statement waits for the network."""
-        return await self.read(job)
-
-    async def write(self, job: Callable[[Transaction], T]) -> T:
-        """Run `job` in a thread, in a transaction; answered when it is durable."""
-        return await self._run(self.write_now, job)
-
-    async def _run(self, way: Callable[[Callable[[Transaction], T]], T], job: Callable[[Transaction], T]) -> T:
-        if self._closed:
-            raise StoreUnavailable("The store is closed.")
+    async def read(self, job: Job[T]) -> T:
+        """Run `job` in a thread: it may read a lot, and compute."""
+        self._refuse_closed()
         asked_at_s = time.monotonic()
 
         def run_in_time() -> T:
             if time.monotonic() - asked_at_s > GIVES_UP_AFTER_S:
                 raise StoreUnavailable(f"PostgreSQL: no thread was free for {GIVES_UP_AFTER_S:g} s.")
-            return way(job)
+            return self.read_now(job)
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, run_in_time)
+
+    async def glance(self, job: Job[T]) -> T:
+        """Run `job` while the event loop waits for the server, and does other things."""
+        self._refuse_closed()
+        with _mapped_errors():
+            return await self._glancing.run(lambda connection: self._glance_on(connection, job))
+
+    def _glance_on(self, connection: Connection, job: Job[T]) -> T:
+        try:
+            return self._read_on(connection, job)
+        finally:
+            connection.rollback()
+
+    async def write(self, job: Job[T]) -> T:
+        """Run `job` in a transaction, while the event loop does other things; answered when it is durable."""
+        self._refuse_closed()
+        with _mapped_errors():
+            return await self._writing.run(lambda connection: self._write_on(connection, job))
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("The store is closed.")
 
     async def listen(self, heard: Callable[[str], None]) -> None:
         """See Store.listen."""
@@ -110,6 +130,8 @@ class PostgresStore:
     async def close(self) -> None:
         """Finish what is under way, then let go of all connections."""
         self._closed = True
+        await self._writing.close()
+        await self._glancing.close()
         await asyncio.to_thread(self._threads.shutdown)
         self._read_engine.dispose()
         self._write_engine.dispose()
@@ -163,10 +185,10 @@ class _TryAgain(StoreUnavailable):
 
 
 class _Later(NamedTuple):
-    """A statement that is sent with others, and what is done with its answer."""
+    """A statement that is sent with others, and where its answer goes."""
 
     send: Callable[[Cursor], object]
-    receive: Callable[[Cursor], None] | None = None
+    answer: Answer | None = None
 
 
 class PostgresTransaction(Transaction):
@@ -185,17 +207,13 @@ class PostgresTransaction(Transaction):
 
     def tell_later(self, statement: ClauseElement, **values: object) -> None:
         """See Transaction.tell_later."""
-        self._run_later(statement, values)
+        self.ask_later(statement, **values)
 
-    def ask_later(self, statement: ClauseElement, told: Callable[[list[Values]], None], **values: object) -> None:
+    def ask_later(self, statement: ClauseElement, **values: object) -> Answer:
         """See Transaction.ask_later."""
-        self._run_later(statement, values, lambda cursor: told(cursor.fetchall()))
-
-    def _run_later(
-        self, statement: ClauseElement, values: dict[str, object], receive: Callable[[Cursor], None] | None = None
-    ) -> None:
-        fixed = self.dialect.fix(statement)
-        self._later.append(_Later(lambda cursor: cursor.execute(fixed.sql, fixed.fill(values)), receive))
+        fixed, answer = self.dialect.fix(statement), Answer()
+        self._later.append(_Later(lambda cursor: cursor.execute(fixed.sql, fixed.fill(values)), answer))
+        return answer
 
     def lock_name(self, name: str) -> None:
         """See Transaction.lock_name: held before anything else is asked, which is when it is needed."""
@@ -219,8 +237,8 @@ class PostgresTransaction(Transaction):
                 one.send(cursor)
             yield
         for one, cursor in sent:
-            if one.receive:
-                one.receive(cursor)
+            if one.answer and cursor.description:
+                one.answer.take(cursor.fetchall())
 
     def hold_snapshot(self) -> None:
         """See Transaction.hold_snapshot. Reading begins no transaction of itself."""

@@ -17,7 +17,18 @@ from sqlalchemy.sql import ClauseElement, ColumnElement, FromClause, Select, bin
 from sqlalchemy.types import LargeBinary
 
 from hakika.store.databases.listening import CHANNEL
-from hakika.store.transaction import Append, Cursor, Fixed, Lookup, Rows, Transaction, Values, fix_compiled, identity_of
+from hakika.store.transaction import (
+    Answer,
+    Append,
+    Cursor,
+    Fixed,
+    Lookup,
+    Rows,
+    Transaction,
+    Values,
+    fix_compiled,
+    identity_of,
+)
 
 _DIALECT: Any = postgres_dialect(paramstyle="format")  # type: ignore[no-untyped-call]
 LOCK_NAME = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
@@ -85,13 +96,11 @@ class PostgresDialect:
         names = [_PLACE.name, *(wanted.name for wanted in told)]
         locked = self.for_update(select(counter))
 
-        def run(
-            tx: Transaction, values: Sequence[Values], also: dict[str, object], told: Callable[[int], None]
-        ) -> None:
+        def run(tx: Transaction, values: Sequence[Values], also: dict[str, object]) -> Answer:
             rows = [dict(zip(names, (place, *row), strict=True)) for place, row in enumerate(values, 1)]
             given = {"count": len(rows), "rows": msgspec.json.encode(rows).decode(), **also}
             tx.tell_later(locked)
-            tx.ask_later(everything, lambda answer: told(int(answer[0][0])), **given)
+            return tx.ask_later(everything, **given)
 
         return Append(run)
 

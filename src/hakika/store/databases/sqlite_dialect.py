@@ -10,7 +10,18 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.sql import ClauseElement, ColumnElement, FromClause, Select
 from sqlalchemy.sql.schema import Column
 
-from hakika.store.transaction import Append, Cursor, Fixed, Lookup, Rows, Transaction, Values, fix_compiled, identity_of
+from hakika.store.transaction import (
+    Answer,
+    Append,
+    Cursor,
+    Fixed,
+    Lookup,
+    Rows,
+    Transaction,
+    Values,
+    fix_compiled,
+    identity_of,
+)
 
 
 class SqliteDialect:
@@ -55,14 +66,12 @@ class SqliteDialect:
         bump, follow = self.fix(counted.returning(counter)), self.fix(following(added.subquery("added")))
         insert = self.insert_rows(log, list(log.columns))
 
-        def run(
-            tx: Transaction, values: Sequence[Values], given: dict[str, object], told: Callable[[int], None]
-        ) -> None:
+        def run(tx: Transaction, values: Sequence[Values], given: dict[str, object]) -> Answer:
             last: int = tx.run(bump, count=len(values)).fetchall()[0][0]
             first = last - len(values) + 1
             tx.write_rows(insert, [(place, *row) for place, row in enumerate(values, first)])
             tx.run(follow, first=first, last=last, **given)
-            told(last)
+            return Answer([(last,)])
 
         return Append(run)
 
