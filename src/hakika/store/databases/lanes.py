@@ -8,7 +8,7 @@ fiber of the loop's own thread, and while it waits for the server the loop does 
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -35,6 +35,35 @@ class LoopConnection(psycopg.Connection[Any]):
         if not is_in_fiber():
             return super().wait(gen, interval, timeout)
         return wait_for(wait_async(gen, self.pgconn.socket, interval, timeout))
+
+    @contextlib.contextmanager
+    def pipeline(self) -> Iterator[psycopg.Pipeline]:
+        """See psycopg.Connection.pipeline. Here they do not nest."""
+        self._pipeline = _Batch(self)
+        try:
+            with self._pipeline as pipeline:
+                yield pipeline
+        finally:
+            self._pipeline = None
+
+
+class _Batch(psycopg.Pipeline):
+    """A pipeline that sends all at once: psycopg's sends each statement by itself, and wakes the server for each."""
+
+    def _communicate_gen(self) -> PQGen[None]:
+        last_is_statement = bool(self.result_queue) and self.result_queue[-1] is not None
+        if last_is_statement:
+            return  # the end of a batch is a Sync
+        while self.command_queue:
+            self.command_queue.popleft()()  # into the buffer
+        yield from super()._communicate_gen()
+
+
+def bare_of(connection: Connection) -> "psycopg.Connection[Any]":
+    """The connection below SQLAlchemy's."""
+    bare = connection.connection.dbapi_connection
+    assert isinstance(bare, psycopg.Connection)
+    return bare
 
 
 class Lanes:
@@ -84,7 +113,7 @@ class Lanes:
         return await asyncio.get_running_loop().run_in_executor(self._connecting, self._engine.connect)
 
     def _give_back(self, connection: Connection) -> None:
-        if not connection.invalidated and _bare(connection).info.transaction_status == TransactionStatus.IDLE:
+        if not connection.invalidated and bare_of(connection).info.transaction_status == TransactionStatus.IDLE:
             self._free.append((connection, time.monotonic()))
         else:  # it broke, or was left amid something when its task was cancelled
             _drop(connection)
@@ -103,17 +132,9 @@ def _connect_for_loop(engine: Engine) -> None:
         return LoopConnection.connect(*arguments, **options)
 
 
-def _bare(connection: Connection) -> "psycopg.Connection[Any]":
-    bare = connection.connection.dbapi_connection
-    assert isinstance(bare, psycopg.Connection)
-    return bare
-
-
 def _answers(connection: Connection) -> bool:
-    bare = _bare(connection)
     try:
-        bare.execute("SELECT 1")
-        bare.commit()
+        bare_of(connection).execute("SELECT 1")
     except psycopg.Error:
         return False
     return True

@@ -15,14 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
 import psycopg
-from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql import ClauseElement
 
 from hakika.domain.errors import StoreUnavailable
-from hakika.store.databases.lanes import GIVES_UP_AFTER_S, Lanes
+from hakika.store.databases.lanes import GIVES_UP_AFTER_S, Lanes, bare_of
 from hakika.store.databases.listening import Channel
 from hakika.store.databases.postgres_dialect import HOLD_SNAPSHOT, LOCK_NAME, PostgresDialect
 from hakika.store.transaction import Answer, Cursor, Fixed, Lookup, Rows, Transaction, Values
@@ -48,11 +47,11 @@ class PostgresStore:
     def __init__(self, url: str) -> None:
         self._channel = Channel(url)
         self.url, self.dialect = url, PostgresDialect(self._channel.node)
-        self._read_engine = _make_engine(url, READERS, autocommit=True)
-        self._write_engine = _make_engine(url, WRITERS, autocommit=False)
+        self._read_engine = _make_engine(url, READERS)
+        self._write_engine = _make_engine(url, WRITERS)
         self._threads = ThreadPoolExecutor(READERS, "store")
-        self._glancing = Lanes(_make_engine(url, GLANCERS, autocommit=True), GLANCERS)
-        self._writing = Lanes(_make_engine(url, WRITERS, autocommit=False), WRITERS)
+        self._glancing = Lanes(_make_engine(url, GLANCERS), GLANCERS)
+        self._writing = Lanes(_make_engine(url, WRITERS), WRITERS)
         self._closed = False
 
     def read_now(self, job: Job[T]) -> T:
@@ -61,7 +60,7 @@ class PostgresStore:
             return self._read_on(connection, job)
 
     def _read_on(self, connection: Connection, job: Job[T]) -> T:
-        transaction = _transaction(connection, self.dialect)
+        transaction = PostgresTransaction(connection, self.dialect, begins=False)
         try:
             return job(transaction)
         finally:
@@ -80,7 +79,7 @@ class PostgresStore:
 
     def _try(self, connection: Connection, job: Job[T]) -> T:
         with _mapped_errors(), connection.begin():
-            transaction = _transaction(connection, self.dialect)
+            transaction = PostgresTransaction(connection, self.dialect, begins=True)
             done = job(transaction)
             transaction.finish()
             return done
@@ -137,7 +136,7 @@ class PostgresStore:
         self._write_engine.dispose()
 
 
-def _make_engine(url: str, connections: int, *, autocommit: bool) -> Engine:
+def _make_engine(url: str, connections: int) -> Engine:
     patience = {"connect_timeout": WAITS_AT_MOST_S, "tcp_user_timeout": WAITS_AT_MOST_S * 1000}
     engine = create_engine(
         url,
@@ -145,7 +144,7 @@ def _make_engine(url: str, connections: int, *, autocommit: bool) -> Engine:
         max_overflow=0,
         pool_timeout=WAITS_AT_MOST_S,
         pool_use_lifo=True,
-        connect_args={**patience, "autocommit": autocommit},
+        connect_args={**patience, "autocommit": True},
         hide_parameters=True,
     )
     _bound_locks(engine)
@@ -159,7 +158,6 @@ def _bound_locks(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def bound(connection: Any, _: object) -> None:
         connection.execute(f"SET lock_timeout = {WAITS_AT_MOST_S * 1000}")
-        connection.commit()
 
 
 def _ping_after_idling(engine: Engine) -> None:
@@ -175,7 +173,6 @@ def _ping_after_idling(engine: Engine) -> None:
             return
         try:
             connection.execute("SELECT 1")
-            connection.commit()  # it began a transaction: in one that has begun nobody can ask for a snapshot
         except psycopg.Error as error:
             raise DisconnectionError from error
 
@@ -191,14 +188,18 @@ class _Later(NamedTuple):
     answer: Answer | None = None
 
 
+_BEGIN = _Later(lambda cursor: cursor.execute("BEGIN"))
+
+
 class PostgresTransaction(Transaction):
     """A transaction that sends together what need not be waited for one by one."""
 
     __slots__ = ("_bare", "_later")
 
-    def __init__(self, connection: Connection, dialect: PostgresDialect, bare: "psycopg.Connection[Any]") -> None:
-        super().__init__(connection, dialect, bare.cursor())
-        self._bare, self._later = bare, list[_Later]()
+    def __init__(self, connection: Connection, dialect: PostgresDialect, *, begins: bool) -> None:
+        self._bare = bare_of(connection)
+        super().__init__(connection, dialect, self._bare.cursor())
+        self._later = [_BEGIN] if begins else []  # with the first statement; by itself it would be a trip of its own
 
     def write_later(self, rows: Rows, values: Sequence[Values]) -> None:
         """See Transaction.write_later."""
@@ -226,8 +227,7 @@ class PostgresTransaction(Transaction):
     @contextlib.contextmanager
     def _together(self) -> Iterator[None]:
         """Send what waits, and what is run in the block, and wait once. Raises what the first of them raised."""
-        begins = self._bare.info.transaction_status == TransactionStatus.IDLE  # psycopg's BEGIN is a trip of its own
-        if not begins and not self._later:
+        if not self._later:
             yield
             return
         later, self._later = self._later, []
@@ -256,9 +256,23 @@ class PostgresTransaction(Transaction):
 
     def finish(self) -> None:
         """Send what still waits, and COMMIT with it: a lock that it takes is held only as long as the server needs."""
+        if self._later == [_BEGIN]:
+            self._later.clear()  # nothing was asked
         if self._later:
+            committed = self._bare.cursor()
             with self._together():
-                self._bare.commit()
+                committed.execute("COMMIT")
+            assert committed.statusmessage == "COMMIT", committed.statusmessage
+
+    def touch(self) -> None:
+        """See Transaction.touch."""
+        self.send()
+        super().touch()
+
+    def try_lock_name(self, name: str) -> bool:
+        """See Transaction.try_lock_name."""
+        self.send()
+        return super().try_lock_name(name)
 
     def execute(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
         """See Transaction.execute."""
@@ -285,12 +299,6 @@ class PostgresTransaction(Transaction):
         """See Transaction.run."""
         with self._together():
             return super().run(fixed, **values)
-
-
-def _transaction(connection: Connection, dialect: PostgresDialect) -> PostgresTransaction:
-    bare = connection.connection.dbapi_connection
-    assert isinstance(bare, psycopg.Connection)
-    return PostgresTransaction(connection, dialect, bare)
 
 
 @contextlib.contextmanager
