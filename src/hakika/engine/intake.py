@@ -30,8 +30,9 @@ def lock_cases(tx: Transaction, statements: PaymentStatements, batch: Sequence[E
     ids = {piece.payment for piece in batch if piece.payment}
     checkouts = {_checkout_of(piece) for piece in batch if not piece.payment} - {""}
     rows: list[PaymentRow] = []
-    if not ids:
-        # Nearly always all come by token: one statement finds and locks them, in id order.
+    if not ids and all(piece.token for piece in batch):
+        # Nearly always all come by token: one statement finds and locks them, in id order. What comes otherwise is
+        # found first: to lock some and then others is how nodes come to wait for each other in a circle.
         rows = [PaymentRow._make(row) for row in tx.look_up(statements.lock_by_token, tokens)]
         checkouts -= {row.checkout_request_id or "" for row in rows}
     if ids or checkouts:

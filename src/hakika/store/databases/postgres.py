@@ -21,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql import ClauseElement
 
 from hakika.domain.errors import StoreUnavailable
-from hakika.store.databases.lanes import GIVES_UP_AFTER_S, Lanes, bare_of
+from hakika.store.databases.lanes import GIVES_UP_AFTER_S, PING_AFTER_S, Lanes, bare_of
 from hakika.store.databases.listening import Channel
 from hakika.store.databases.postgres_dialect import HOLD_SNAPSHOT, LOCK_NAME, PostgresDialect
 from hakika.store.transaction import Answer, Cursor, Fixed, Lookup, Rows, Transaction, Values
@@ -33,7 +33,6 @@ READERS = 3
 GLANCERS = 4
 WRITERS = 8
 TRIES = 4
-PING_AFTER_S = 1.0
 WAITS_AT_MOST_S = 4  # for a connection to the server, for a free one of ours, for a lock: each
 _UNAVAILABLE = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
 _TRY_AGAIN = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
