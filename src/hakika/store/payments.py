@@ -210,8 +210,12 @@ def next_due_at(tx: Transaction) -> int | None:
 
 def set_due(tx: Transaction, payment_ids: Sequence[str], due_at_ms: int) -> None:
     """Act on these at that time: a lease while somebody acts now."""
-    if payment_ids:
-        tx.execute(update(table).where(table.c.id.in_(payment_ids)).values(due_at_ms=due_at_ms))
+    tx.write_later(_build_set_due(tx.dialect.update_rows), [(due_at_ms, one) for one in payment_ids])
+
+
+@functools.lru_cache(64)
+def _build_set_due(update_rows: Callable[..., Rows]) -> Rows:
+    return update_rows(table, [table.c.id], [table.c.due_at_ms])
 
 
 def free_queued(tx: Transaction, payment_id: str, due_at_ms: int) -> None:
@@ -222,9 +226,13 @@ def free_queued(tx: Transaction, payment_id: str, due_at_ms: int) -> None:
 
 def lease_queries(tx: Transaction, payment_ids: Sequence[str], now_ms: int, until_ms: int) -> None:
     """Somebody asks about these now. That they are asked counts from now on, not from the answer."""
-    if payment_ids:
-        leased = update(table).where(table.c.id.in_(payment_ids))
-        tx.execute(leased.values(due_at_ms=until_ms, queried_at_ms=now_ms))
+    rows = _build_lease(tx.dialect.update_rows)
+    tx.write_later(rows, [(now_ms, until_ms, one) for one in payment_ids])
+
+
+@functools.lru_cache(64)
+def _build_lease(update_rows: Callable[..., Rows]) -> Rows:
+    return update_rows(table, [table.c.id], [table.c.queried_at_ms, table.c.due_at_ms])
 
 
 _OVERDUE_AT = table.c.prompted_at_ms + CALLBACK_OVERDUE_MS
