@@ -1,5 +1,6 @@
 """Logs: structured, one line a thing, with phones, tokens and keys masked whatever the line says."""
 
+import functools
 import logging
 import os
 import re
@@ -22,6 +23,7 @@ _NAMED_SECRET = re.compile(
 _OWN_ID = re.compile(r"(?:pay|evt|chk|lnk|acc|end|qry|opr|msg|mch|out|alr)_[0-9a-z]{26}(?::[a-z_.]+)?")
 _PROMPT = re.compile(r"(ws_CO_[0-9]{15,}?)[0-9]{3}([0-9]{3})(?![0-9])")  # its end is the payer's phone (daraja.md §1)
 _LONG_HEX = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{32,}(?![0-9A-Za-z])")
+HEX_AT_LEAST = 32
 _BEARER = re.compile(r"(?i)\b(bearer|basic) [\w.~+/=-]+|\b(hk|pcs)_(?:test_|live_)?[0-9a-z]{16,}")
 
 
@@ -179,15 +181,20 @@ def mask_secrets(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapp
     for key, value in line.items():
         if key in {"timestamp", "level"}:
             continue  # ours, on every line
-        line[key] = "…" if _SECRETS.search(key) else _mask(value)
+        line[key] = "…" if _names_secret(key) else _mask(value)
     return line
+
+
+@functools.lru_cache(512)  # lines have the same few keys
+def _names_secret(key: str) -> bool:
+    return bool(_SECRETS.search(key))
 
 
 def _mask(value: Any) -> Any:
     if isinstance(value, str):
         return mask_text(value)
     if isinstance(value, Mapping):
-        return {key: "…" if _SECRETS.search(str(key)) else _mask(part) for key, part in value.items()}
+        return {key: "…" if _names_secret(str(key)) else _mask(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [_mask(part) for part in value]
     return value if value is None or isinstance(value, bool | int | float) else mask_text(repr(value))
@@ -197,12 +204,17 @@ def mask_text(text: str) -> str:
     """Mask phones, callback tokens and keys in a text."""
     if (len(text) < 10 and text.isalnum()) or _OWN_ID.fullmatch(text):
         return text  # too short for a phone or a token; or an id of ours, of which there is one for each callback
-    # Phones last: a token may have ten digits that look like one, and would then be left half shown.
-    masked = _CALLBACK_TOKEN.sub("/c/…", text)
+    # Each is looked for only where it can be: most lines have none. Phones last: a token may have ten digits that look
+    # like one, and would then be left half shown.
+    masked = _CALLBACK_TOKEN.sub("/c/…", text) if "/c/" in text else text
     if "ws_CO_" in masked:
         masked = _PROMPT.sub(r"\1***\2", masked)
-    masked = _NAMED_SECRET.sub(r"\1…", _BEARER.sub("…", masked))
-    masked = _LONG_HEX.sub("…", masked)
+    if " " in masked or "_" in masked:
+        masked = _BEARER.sub("…", masked)
+    if "=" in masked or ":" in masked:
+        masked = _NAMED_SECRET.sub(r"\1…", masked)
+    if len(masked) >= HEX_AT_LEAST:
+        masked = _LONG_HEX.sub("…", masked)
     return _PHONE.sub(r"254\1***\2", masked)
 
 

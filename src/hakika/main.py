@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from starlette.datastructures import State
 
 from hakika.api.access import Gate
-from hakika.api.app import create_app, with_callbacks
+from hakika.api.app import create_app, prepare_routes, with_callbacks
 from hakika.api.callbacks import AddressBook, Asgi
 from hakika.api.door import Door
 from hakika.api.metrics import Readers, Sources
@@ -221,6 +221,7 @@ def build_server(
             app.state.cashier, app.state.worker = house.hire(daraja, own_origin, origin)
             others = hire_others(house, app.state, sender, notifier)
             kept = (tunnel.keep(),) if tunnel else ()
+            prepare_routes(app)
             gc.collect()
             gc.freeze()
             gc.set_threshold(GC_THRESHOLD)
