@@ -13,11 +13,13 @@ from hakika.config import (
     check_credentials,
     parse_settings,
     read_settings,
+    with_simulators_account,
 )
 from hakika.domain.errors import SettingError
 from hakika.domain.sandbox import PUBLIC_PASSKEY
 from hakika.main import build_house, sync_default_account
 from hakika.serving.settings import docs, names_of
+from hakika.simulator.settings import Account
 
 ROOT = Path(__file__).parents[1]
 LIVE = {
@@ -202,6 +204,24 @@ def test_each_missing_credential_is_named(name: str, monkeypatch: pytest.MonkeyP
     with pytest.raises(SettingError, match=name) as refused:
         check_credentials(read_settings())
     assert "hakika demo" in refused.value.remedy
+
+
+def test_the_simulator_needs_no_account_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Aimed at the simulator with no account named, the server takes the one that the simulator knows by default."""
+    given(monkeypatch, MPESA_ENVIRONMENT="simulator")
+    settings = with_simulators_account(read_settings())
+    check_credentials(settings)
+    known = Account(settings.shortcode)
+    assert (settings.consumer_key, settings.consumer_secret, settings.passkey) == (
+        known.key,
+        known.secret,
+        known.passkey,
+    )
+    given(monkeypatch, MPESA_ENVIRONMENT="simulator", MPESA_CONSUMER_KEY="mine")
+    with pytest.raises(SettingError, match="MPESA_CONSUMER_SECRET"):
+        check_credentials(with_simulators_account(read_settings()))
+    given(monkeypatch, MPESA_ENVIRONMENT="sandbox", MPESA_CONSUMER_KEY="")
+    assert with_simulators_account(read_settings()).consumer_key == ""
 
 
 def test_the_account_in_the_settings_comes_into_the_database(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from pydantic_settings import (
 )
 
 from hakika.domain.errors import SettingError
-from hakika.domain.sandbox import find_public
+from hakika.domain.sandbox import SIMULATED, find_public
 from hakika.hosts import is_loopback, is_network, is_public
 
 DOTENV, TOML = ".env", "hakika.toml"
@@ -286,17 +286,19 @@ def check_settings(settings: Settings) -> None:
         _check_production(settings)
 
 
+def with_simulators_account(settings: Settings) -> Settings:
+    """The settings; where they name the simulator and no account, with the one that it knows by default."""
+    if settings.environment is not Environment.SIMULATOR or any(getattr(settings, field) for field in SIMULATED):
+        return settings
+    return settings.model_copy(update=SIMULATED)
+
+
 def check_credentials(settings: Settings) -> None:
     """Check that the settings name an account, for a database that has none. Raises SettingError."""
-    for name, value in (
-        ("MPESA_CONSUMER_KEY", settings.consumer_key),
-        ("MPESA_CONSUMER_SECRET", settings.consumer_secret),
-        ("MPESA_SHORTCODE", settings.shortcode),
-        ("MPESA_PASSKEY", settings.passkey),
-    ):
-        if not value:
+    for field in SIMULATED:
+        if not getattr(settings, field):
             raise SettingError(
-                name,
+                f"MPESA_{field.upper()}",
                 "it is missing and the database has no account.",
                 "Set it, or add an account with `hakika accounts add`, or try `hakika demo`, which needs nothing.",
             )

@@ -20,7 +20,15 @@ from hakika.api.door import Door
 from hakika.api.metrics import Readers, Sources
 from hakika.api.pages.sessions import Sessions
 from hakika.api.pages.turnstile import Turnstile
-from hakika.config import NOWHERE, TUNNELS, Environment, Settings, check_credentials, daraja_urls
+from hakika.config import (
+    NOWHERE,
+    TUNNELS,
+    Environment,
+    Settings,
+    check_credentials,
+    daraja_urls,
+    with_simulators_account,
+)
 from hakika.daraja.client import open_client
 from hakika.doctor.ground import Ground
 from hakika.doctor.measures import build_measures
@@ -159,6 +167,7 @@ def sync_default_account(house: House, tx: Transaction) -> None:
     settings, accounts = house.settings, house.accounts
     if not settings.consumer_key and accounts.load(tx):
         return
+    settings = with_simulators_account(settings)
     check_credentials(settings)
     own = NewAccount(
         name=OWN,

@@ -72,7 +72,7 @@ def demo(
     "hakika serve --host 0.0.0.0 --port 8080 --log-format json",
     "hakika serve --tunnel auto",
     "hakika serve --log-file logs/hakika.log --debug",
-    "MPESA_ENVIRONMENT=simulator hakika serve",
+    "MPESA_ENVIRONMENT=simulator hakika serve  # with `hakika simulate` beside it",
 )
 def serve(
     port: Annotated[int, typer.Option("--port", "-p", envvar="PORT", help="0 takes any free port.")] = 8000,

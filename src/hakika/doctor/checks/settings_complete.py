@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from hakika.config import Environment, Settings, check_credentials, check_settings
+from hakika.config import Environment, Settings, check_credentials, check_settings, with_simulators_account
 from hakika.doctor.check import Area, Check, Finding, Outcome
 from hakika.doctor.ground import Ground
 from hakika.doctor.looking import Unseen, look_in
@@ -56,6 +56,7 @@ def _blank(name: str) -> dict[str, object]:
 
 
 def _find_missing(settings: Settings) -> Iterator[SettingError]:
+    settings = with_simulators_account(settings)
     for field in NEEDED:
         alone = settings.model_copy(update={other: "given" for other in NEEDED if other != field})
         try:
