@@ -131,3 +131,21 @@ async def test_a_transaction_that_asks_nothing_is_one_trip(store: Store, monkeyp
     monkeypatch.setattr(loop, "add_reader", count)
     await store.write(lambda tx: write_budget(tx, "acc_2"))
     assert len(waits) <= 1
+
+
+async def test_what_was_presumed_new_and_is_not_is_done_again_with_care(store: Store) -> None:
+    """A job may presume rows new and go on; if one is not, all that it wrote is undone, and it runs once more."""
+    await store.write(lambda tx: write_budget(tx, "acc_1"))
+    presumed: list[bool] = []
+
+    def job(tx: Transaction) -> str:
+        presumed.append(tx.may_presume)
+        write_budget(tx, "acc_2" if tx.may_presume else "acc_3")
+        if tx.may_presume:
+            write_budget(tx, "acc_1")
+        return "done"
+
+    assert await store.write(job) == "done"
+    assert presumed == [True, False]
+    kept = select(budgets.c.account).order_by(budgets.c.account)
+    assert await store.read(lambda tx: list(tx.execute(kept).scalars())) == ["acc_1", "acc_3"]

@@ -20,8 +20,9 @@ import msgspec
 
 from hakika.domain.events import STATUS_EVENTS, EventType
 from hakika.domain.evidence import AnyReading
-from hakika.domain.payment import NOTHING, PAID, TRANSITIONS, Asked, Facts, Status, join, lift, view
+from hakika.domain.payment import NOTHING, TRANSITIONS, Asked, Facts, Status, join, lift, view
 from hakika.engine.case import read_facts, view_of
+from hakika.engine.receipts import owned_receipt
 from hakika.engine.rereading import reread
 from hakika.engine.spool import Spool
 from hakika.store.events import EventRow
@@ -159,7 +160,7 @@ def _check_receipts(file: PaymentFile, facts: Facts) -> Iterator[str]:
     for receipt in file.owned:
         if receipt not in proven:
             yield f"{receipt} is entered as its own, and no evidence proves it"
-    shown = row.receipt if row.status in PAID and "receipt_claimed" not in view_of(row).flags else ""
+    shown = owned_receipt(row)
     if shown and shown not in file.owned:
         yield f"it shows receipt {shown}, which is not entered as its own"
 

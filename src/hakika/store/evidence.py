@@ -66,6 +66,7 @@ class EvidenceStatements:
         self.take_receipts: Rows = dialect.insert_rows(
             receipts, [receipts.c.receipt, receipts.c.payment], on_conflict="nothing"
         )
+        self.enter_receipts: Rows = dialect.insert_rows(receipts, [receipts.c.receipt, receipts.c.payment])
         self.receipt_owners: Lookup = dialect.lookup(select(receipts.c.receipt, receipts.c.payment), receipts.c.receipt)
         self.parked_for: Lookup = dialect.lookup(
             select(*quarantine.columns).where(parked.adopted_by == literal_column("''")).order_by(parked.id),

@@ -132,6 +132,10 @@ class Transaction:
 
     __slots__ = ("connection", "cursor", "dialect")
 
+    may_presume = False
+    """Whether a job may presume that rows are new and write them later: if not all are, it is undone and run again,
+    and may not. Worth it where each answer is a trip."""
+
     def __init__(self, connection: Connection, dialect: Dialect, cursor: Cursor) -> None:
         self.connection, self.dialect, self.cursor = connection, dialect, cursor
 

@@ -71,14 +71,15 @@ class PostgresStore:
             return self._write_on(connection, job)
 
     def _write_on(self, connection: Connection, job: Job[T]) -> T:
-        for _ in range(TRIES - 1):
+        for number in range(TRIES - 1):
             with contextlib.suppress(_TryAgain):
-                return self._try(connection, job)
-        return self._try(connection, job)
+                return self._try(connection, job, may_presume=number == 0)
+        return self._try(connection, job, may_presume=False)
 
-    def _try(self, connection: Connection, job: Job[T]) -> T:
-        with _mapped_errors(), connection.begin():
+    def _try(self, connection: Connection, job: Job[T], *, may_presume: bool) -> T:
+        with _mapped_errors(may_presume=may_presume), connection.begin():
             transaction = PostgresTransaction(connection, self.dialect, begins=True)
+            transaction.may_presume = may_presume
             done = job(transaction)
             transaction.finish()
             return done
@@ -193,7 +194,7 @@ _BEGIN = _Later(lambda cursor: cursor.execute("BEGIN"))
 class PostgresTransaction(Transaction):
     """A transaction that sends together what need not be waited for one by one."""
 
-    __slots__ = ("_bare", "_later")
+    __slots__ = ("_bare", "_later", "may_presume")
 
     def __init__(self, connection: Connection, dialect: PostgresDialect, *, begins: bool) -> None:
         self._bare = bare_of(connection)
@@ -301,12 +302,12 @@ class PostgresTransaction(Transaction):
 
 
 @contextlib.contextmanager
-def _mapped_errors() -> Iterator[None]:
+def _mapped_errors(*, may_presume: bool = False) -> Iterator[None]:
     try:
         yield
     except (psycopg.Error, DBAPIError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        if isinstance(cause, _TRY_AGAIN):
+        if isinstance(cause, _TRY_AGAIN) or (may_presume and isinstance(cause, psycopg.errors.UniqueViolation)):
             raise _TryAgain(f"PostgreSQL: {cause}") from error
         if isinstance(cause, _UNAVAILABLE):
             raise StoreUnavailable(f"PostgreSQL: {str(cause).strip()}") from error
