@@ -1,7 +1,7 @@
-"""PostgreSQL: what differs from SQLite. Transactions run in threads, each on a pooled connection.
+"""PostgreSQL: what differs from SQLite. Transactions run in the event loop, each on a connection of its own (`lanes`).
 
-Each wait for the server costs its thread twice: the way there and back, and then the interpreter, which the event loop
-holds meanwhile. So what nobody asks about is sent together with what comes next (`write_later`), at last with COMMIT.
+Each answer is a trip to the server, and between two of them the loop does other things, with rows locked. So what
+nobody asks about is sent together with what comes next (`write_later`), at last with COMMIT.
 
 psycopg forgets the statements that it has prepared whenever it rolls back, and to plan one anew costs more than to run
 it. So reading begins no transaction that would have to end, and a connection that was used lately is used again.
