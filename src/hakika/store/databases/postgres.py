@@ -258,11 +258,12 @@ class PostgresTransaction(Transaction):
         """Send what still waits, and COMMIT with it: a lock that it takes is held only as long as the server needs."""
         if self._later == [_BEGIN]:
             self._later.clear()  # nothing was asked
-        if self._later:
-            committed = self._bare.cursor()
-            with self._together():
-                committed.execute("COMMIT")
-            assert committed.statusmessage == "COMMIT", committed.statusmessage
+            return
+        committed = self._bare.cursor()
+        with self._together():
+            committed.execute("COMMIT")
+        if committed.statusmessage != "COMMIT":  # a statement failed, and the job went on as if it had not
+            raise RuntimeError(f"PostgreSQL answered COMMIT with {committed.statusmessage}: nothing was written.")
 
     def touch(self) -> None:
         """See Transaction.touch."""
