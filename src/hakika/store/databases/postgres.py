@@ -62,8 +62,12 @@ class PostgresStore:
         transaction = PostgresTransaction(connection, self.dialect, begins=False)
         try:
             return job(transaction)
+        except (psycopg.Error, DBAPIError):
+            connection.invalidate()  # no ROLLBACK follows, by which psycopg forgets what the server no longer knows
+            raise
         finally:
-            transaction.let_go_of_snapshot()
+            if not connection.invalidated:
+                transaction.let_go_of_snapshot()
 
     def write_now(self, job: Job[T]) -> T:
         """Run `job` in a transaction and wait until it is durable; again where the database says so."""
