@@ -8,7 +8,7 @@ fiber of the loop's own thread, and while it waits for the server the loop does 
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from hakika.store.databases.fibers import is_in_fiber, run_in_fiber, wait_for
 T = TypeVar("T")
 
 GIVES_UP_AFTER_S = 5.0  # what has not begun by then is not done
+SILENT_AFTER_S = 60.0  # longer than any statement of ours takes with all the locks that it waits for
 PING_AFTER_S = 1.0
 
 
@@ -34,7 +35,7 @@ class LoopConnection(psycopg.Connection[Any]):
         """See psycopg.Connection.wait."""
         if not is_in_fiber():
             return super().wait(gen, interval, timeout)
-        return wait_for(wait_async(gen, self.pgconn.socket, interval, timeout))
+        return wait_for(_hear(wait_async(gen, self.pgconn.socket, interval, timeout)))
 
     @contextlib.contextmanager
     def pipeline(self) -> Iterator[psycopg.Pipeline]:
@@ -58,12 +59,33 @@ class _Batch(psycopg.Pipeline):
             self.command_queue.popleft()()  # into the buffer
         yield from super()._communicate_gen()
 
+    def _exit(self, exc: BaseException | None) -> None:
+        with contextlib.suppress(psycopg.OperationalError):  # it would hide what happened: see `is_torn`
+            super()._exit(exc)
+
+
+async def _hear(answering: Awaitable[T]) -> T:
+    """Wait for an answer, but not for ever: a server that hangs would keep the lane, and whoever wants us to stop."""
+    try:
+        async with asyncio.timeout(SILENT_AFTER_S):
+            return await answering
+    except TimeoutError as error:
+        raise psycopg.OperationalError(f"the server said nothing for {SILENT_AFTER_S:g} s") from error
+
 
 def bare_of(connection: Connection) -> "psycopg.Connection[Any]":
     """The connection below SQLAlchemy's."""
     bare = connection.connection.dbapi_connection
     assert isinstance(bare, psycopg.Connection)
     return bare
+
+
+def is_torn(connection: Connection) -> bool:
+    """Whether it is broken, or was left while the server still had to answer: nothing more can be asked on it."""
+    if connection.invalidated:
+        return False  # and let go of
+    status = bare_of(connection).info.transaction_status
+    return status in {TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN}
 
 
 class Lanes:

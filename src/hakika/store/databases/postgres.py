@@ -21,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.sql import ClauseElement
 
 from hakika.domain.errors import StoreUnavailable
-from hakika.store.databases.lanes import GIVES_UP_AFTER_S, PING_AFTER_S, Lanes, bare_of
+from hakika.store.databases.lanes import GIVES_UP_AFTER_S, PING_AFTER_S, Lanes, bare_of, is_torn
 from hakika.store.databases.listening import Channel
 from hakika.store.databases.postgres_dialect import HOLD_SNAPSHOT, LOCK_NAME, PostgresDialect
 from hakika.store.transaction import Answer, Cursor, Fixed, Lookup, Rows, Transaction, Values
@@ -62,8 +62,10 @@ class PostgresStore:
         transaction = PostgresTransaction(connection, self.dialect, begins=False)
         try:
             return job(transaction)
-        except (psycopg.Error, DBAPIError):
-            connection.invalidate()  # no ROLLBACK follows, by which psycopg forgets what the server no longer knows
+        except BaseException as error:
+            # No ROLLBACK follows, by which psycopg forgets the statements that the server no longer knows.
+            if isinstance(error, psycopg.Error | DBAPIError) or is_torn(connection):
+                connection.invalidate()
             raise
         finally:
             if not connection.invalidated:
@@ -84,8 +86,13 @@ class PostgresStore:
         with _mapped_errors(may_presume=may_presume), connection.begin():
             transaction = PostgresTransaction(connection, self.dialect, begins=True)
             transaction.may_presume = may_presume
-            done = job(transaction)
-            transaction.finish()
+            try:
+                done = job(transaction)
+                transaction.finish()
+            except BaseException:
+                if is_torn(connection):  # a ROLLBACK would fail, and be all that is told
+                    connection.invalidate()
+                raise
             return done
 
     async def read(self, job: Job[T]) -> T:
@@ -142,6 +149,7 @@ class PostgresStore:
 
 def _make_engine(url: str, connections: int) -> Engine:
     patience = {"connect_timeout": WAITS_AT_MOST_S, "tcp_user_timeout": WAITS_AT_MOST_S * 1000}
+    patience |= {"keepalives_idle": 10, "keepalives_interval": WAITS_AT_MOST_S}  # a machine that is gone says nothing
     engine = create_engine(
         url,
         pool_size=connections,
