@@ -247,6 +247,7 @@ class StoreUnavailable(Unavailable):
 
     code = "store_unavailable"
     title = "The database does not answer"
+    money = "None moved so far. If the request asks for money, it may have been stored all the same, and then goes on."
 
 
 class BudgetSpent(Unavailable):
