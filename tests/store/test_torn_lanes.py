@@ -92,7 +92,7 @@ async def test_a_server_that_hangs_keeps_nobody_for_ever(
     await store.write(lambda tx: tx.ask(_COUNT))
     for job in (write_behind, ask_and_write_behind):
         monkeypatch.setattr(lanes, "SILENT_AFTER_S", 0.05)
-        with pytest.raises(StoreUnavailable, match=r"said nothing for 0\.05 s"):
+        with pytest.raises(StoreUnavailable, match="wait timeout expired"):
             await store.write(job)
         monkeypatch.undo()
     await holder.rollback()

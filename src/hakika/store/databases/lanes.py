@@ -8,7 +8,7 @@ fiber of the loop's own thread, and while it waits for the server the loop does 
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -24,7 +24,9 @@ from hakika.store.databases.fibers import is_in_fiber, run_in_fiber, wait_for
 T = TypeVar("T")
 
 GIVES_UP_AFTER_S = 5.0  # what has not begun by then is not done
-SILENT_AFTER_S = 60.0  # longer than any statement of ours takes with all the locks that it waits for
+SILENT_AFTER_S = 60.0
+"""Longer than any statement of ours takes with all the locks that it waits for. A server that hangs would keep the
+lane, and whoever wants us to stop."""
 PING_AFTER_S = 1.0
 
 
@@ -35,7 +37,7 @@ class LoopConnection(psycopg.Connection[Any]):
         """See psycopg.Connection.wait."""
         if not is_in_fiber():
             return super().wait(gen, interval, timeout)
-        return wait_for(_hear(wait_async(gen, self.pgconn.socket, interval, timeout)))
+        return wait_for(wait_async(gen, self.pgconn.socket, interval, timeout or SILENT_AFTER_S))
 
     @contextlib.contextmanager
     def pipeline(self) -> Iterator[psycopg.Pipeline]:
@@ -62,15 +64,6 @@ class _Batch(psycopg.Pipeline):
     def _exit(self, exc: BaseException | None) -> None:
         with contextlib.suppress(psycopg.OperationalError):  # it would hide what happened: see `is_torn`
             super()._exit(exc)
-
-
-async def _hear(answering: Awaitable[T]) -> T:
-    """Wait for an answer, but not for ever: a server that hangs would keep the lane, and whoever wants us to stop."""
-    try:
-        async with asyncio.timeout(SILENT_AFTER_S):
-            return await answering
-    except TimeoutError as error:
-        raise psycopg.OperationalError(f"the server said nothing for {SILENT_AFTER_S:g} s") from error
 
 
 def bare_of(connection: Connection) -> "psycopg.Connection[Any]":

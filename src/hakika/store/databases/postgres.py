@@ -211,6 +211,7 @@ class PostgresTransaction(Transaction):
     def __init__(self, connection: Connection, dialect: PostgresDialect, *, begins: bool) -> None:
         self._bare = bare_of(connection)
         super().__init__(connection, dialect, self._bare.cursor())
+        self.may_presume = False
         self._later = [_BEGIN] if begins else []  # with the first statement; by itself it would be a trip of its own
 
     def write_later(self, rows: Rows, values: Sequence[Values]) -> None:
