@@ -9,7 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from hakika.api.pages.turnstile import LINKS, PRESSES
+from hakika.daraja.protocol import PushOrder, PushOutcome, Shortcode
 from hakika.domain.errors import StoreUnavailable
+from hakika.domain.evidence import PushRefused
 from tests.pages.shopfront import Shopfront
 from tests.pages.test_pay import DESKTOP, NARROW, fits, heading, pay, phone
 
@@ -57,6 +59,56 @@ def test_nobody_can_tell_yet(page: Page, shopfront: Shopfront) -> None:
     look(page, "unresolved")
     page.reload()
     heading(page, say(page, "We cannot tell yet", "Bado hatujui"))
+
+
+def test_a_push_that_was_refused(page: Page, shopfront: Shopfront, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its code means many things, and its message that no money moved: whoever was not charged is not told to wait."""
+
+    async def refuse(_: str, __: Shortcode, order: PushOrder, attempt: int) -> PushOutcome:
+        shopfront.hakika.daraja.pushes.append(order)
+        return PushOutcome(PushRefused(shopfront.hakika.clock(), attempt, "500.001.1001", "Wrong credentials"))
+
+    page.goto(shopfront.begin())
+    pay(page)
+    with monkeypatch.context() as refused:
+        refused.setattr(shopfront.hakika.daraja, "push", refuse)
+        shopfront.ring()
+    heading(page, say(page, "Not paid", "Haijalipwa"))
+    expect(page.locator(".text")).to_contain_text(say(page, "not been charged", "Hujatozwa"))
+    expect(page.locator(".text")).not_to_contain_text(say(page, "still confirming", "Bado tunathibitisha"))
+    expect(page.locator("form")).to_have_count(0)
+    look(page, "refused")
+
+
+def test_another_phone_is_the_next_step(page: Page, shopfront: Shopfront) -> None:
+    """Only another phone can pay: the form says so. Where it is unfolded, what is wrong is said beside the field."""
+    page.goto(shopfront.begin())
+    pay(page)
+    shopfront.answer(8006)
+    expect(page.get_by_role("heading", level=2)).to_have_text(
+        say(page, "Pay from another phone", "Lipa kwa simu nyingine")
+    )
+    look(page, "another-phone")
+    page.goto(shopfront.begin())
+    pay(page)
+    shopfront.answer(1032)
+    page.locator("summary").click()
+    pay(page, "12")
+    expect(page.locator("details[open] #error")).to_be_visible()
+    expect(page.locator("#error")).to_have_count(1)
+    look(page, "another-phone-wrong")
+
+
+def test_bounds_and_the_way_back(page: Page, shopfront: Shopfront) -> None:
+    """Both bounds have their commas; nobody is offered to cancel what was called off, or is over."""
+    page.goto(shopfront.begin(amount=None, amount_least=1_500, amount_most=70_000))
+    expect(page.locator("#amount-hint")).to_have_text(say(page, "From 1,500 to 70,000.", "Kuanzia 1,500 hadi 70,000."))
+    look(page, "bounds")
+    over = shopfront.begin(expires_in_s=60, cancel_url="https://127.0.0.1/")
+    shopfront.pass_s(61)
+    page.goto(over)
+    expect(page.locator(".after a")).to_have_text(say(page, "Back to the shop", "Rudi dukani"))
+    look(page, "expired")
 
 
 def test_a_phone_that_was_asked_too_often(page: Page, shopfront: Shopfront) -> None:

@@ -89,7 +89,7 @@ def _show(
         bounds=(row.amount_least, row.amount_most),
         chosen=not row.amount,
         typed={"phone": lasting, "amount": typed.get("amount", latest)},
-        least=row.amount_least,
+        least=f"{row.amount_least:,}",
         most=f"{row.amount_most:,}",
         description=row.description,
         return_url=find_return_url(row) if row.status == "completed" else "",

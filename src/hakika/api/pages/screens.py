@@ -5,7 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from hakika.api.pages.words import kes, speak, tell_phone, tell_time
-from hakika.daraja.codes import CodeClass, look_up
+from hakika.daraja.codes import CodeClass, look_up_decline
 from hakika.domain.payment import DECLINED
 from hakika.domain.schedule import PROMPT_LIFE_MS, SECOND_MS
 from hakika.engine.admission import may_repeat_at, prompt_ends_at
@@ -128,7 +128,7 @@ def _find_kind(row: CheckoutRow, payment: PaymentRow | None, now_ms: int) -> tup
 
 def find_step(row: CheckoutRow, payment: PaymentRow, now_ms: int) -> tuple[Step, int]:
     """→ the one next step after an attempt without money, and until when to wait for it."""
-    meaning = look_up(payment.code)
+    meaning = look_up_decline(payment.code)
     if row.due_at_ms is not None and now_ms < row.due_at_ms < row.expires_at_ms:
         return Step.AUTOMATIC, row.due_at_ms
     if payment.code in _PAYERS_ACCOUNT:
@@ -146,7 +146,7 @@ def _find_text(kind: str, step: Step | None, payment: PaymentRow | None, languag
     if kind == "ask":
         return ""
     if kind == "declined" and payment:
-        meaning = look_up(payment.code)
+        meaning = look_up_decline(payment.code)
         text = meaning.swahili if language == "sw" else meaning.english
         return f"{text} {say('ask_merchant', **values)}" if step is Step.MERCHANT else text
     return say(f"{kind}_text", **values)
@@ -200,7 +200,7 @@ def make_till_screen(payment: PaymentRow, language: str, now_ms: int) -> Screen:
         kind = "sending" if payment.stage in {"queued", "sending"} else waits
     kind = {"completed": "paid"}.get(kind, "declined" if payment.status in DECLINED else kind)
     if kind == "declined":
-        meaning = look_up(payment.code)
+        meaning = look_up_decline(payment.code)
         text = meaning.swahili if language == "sw" else meaning.english
     elif kind == "check":
         text = say("till_check_text", **values)

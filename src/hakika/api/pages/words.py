@@ -265,5 +265,5 @@ def tell_wait(seconds: int, language: str) -> str:
 
 
 def tell_phone(phone: str) -> str:
-    """`254712345678` → `0712 *** 678`: enough for its owner, too little for others."""
-    return f"0{phone[3:6]} *** {phone[-3:]}" if phone.startswith("254") else "***"
+    """`254712345678` → `0712 *** 678`, in one piece: enough for its owner, too little for others."""
+    return f"0{phone[3:6]}\u00a0***\u00a0{phone[-3:]}" if phone.startswith("254") else "***"
