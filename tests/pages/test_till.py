@@ -36,7 +36,7 @@ def charge(page: Page, phone: str) -> None:
 def test_a_sale(till: Page, shopfront: Shopfront) -> None:
     """Keypad, phone, live result, and the sale stands among the last ones."""
     charge(till, "0701 000 001")
-    expect(till.get_by_role("heading", level=1)).to_have_text("Asking your phone…")
+    expect(till.get_by_role("heading", level=1)).to_have_text("Asking the customer's phone…")
     row = shopfront.ring()
     assert (row.amount, row.reference[:5]) == (350, "till-")
     expect(till.get_by_role("heading", level=1)).to_have_text("The customer's phone asks for the PIN")
@@ -53,6 +53,32 @@ def test_what_was_typed_wrongly_is_kept(till: Page) -> None:
     charge(till, "12345")
     expect(till.get_by_role("alert").filter(has_text="not a Kenyan")).to_be_visible()
     expect(till.get_by_label("Amount in KES")).to_have_value("350")
+    told, label = (till.locator(what).bounding_box() for what in ("#error", "label[for=amount]"))
+    assert told
+    assert label
+    assert label["y"] - told["y"] - told["height"] >= 10  # what is wrong does not touch what is next
+
+
+@pytest.mark.parametrize("outcome", ["confirming", "mispaid", "unresolved"])
+def test_where_money_may_have_moved_nobody_charges_again(till: Page, shopfront: Shopfront, outcome: str) -> None:
+    """The staff are told so, and what came instead of what; no word of failure."""
+    charge(till, "0701 000 002")
+    row = shopfront.ring()
+    if outcome == "mispaid":
+        shopfront.answer(amount=5)
+    shopfront.pass_s(61)
+    while outcome == "unresolved" and shopfront.read_payment(row.id).status == "pending":
+        shopfront.pass_s(3600)
+        shopfront.do(shopfront.hakika.worker.run_once())
+    till.reload()
+    if outcome == "unresolved":  # the session ended meanwhile
+        till.get_by_label("API key").fill(API_KEY)
+        till.get_by_role("button", name="Log in").click()
+        till.goto(f"{shopfront.url}/till?payment={row.id}")
+    expect(till.locator("#screen")).to_have_attribute("data-kind", outcome)
+    expect(till.locator(".text")).to_contain_text("do not charge again")
+    if outcome == "mispaid":
+        expect(till.locator(".text")).to_contain_text("KES\u00a05 came instead of KES\u00a0350")
 
 
 def test_logging_out(till: Page, shopfront: Shopfront) -> None:

@@ -189,6 +189,12 @@ def _name_version(seen: Seen, kind: str, step: Step | None, go_url: str) -> str:
     return "-".join(map(str, (kind, step or "", bool(go_url), seen.checkout.sequence, *known)))
 
 
+_CUSTOMERS = frozenset({"sending", "check", "confirming"})  # titles that are not the payer's
+_TILL_TEXTS = {"sending": "sending_text"} | {
+    kind: f"till_{kind}_text" for kind in ("check", "confirming", "mispaid", "unresolved")
+}
+
+
 def make_till_screen(payment: PaymentRow, language: str, now_ms: int) -> Screen:
     """What the shop's staff see of a payment."""
     say, until_ms, kind = speak(language), 0, payment.status
@@ -202,15 +208,12 @@ def make_till_screen(payment: PaymentRow, language: str, now_ms: int) -> Screen:
     if kind == "declined":
         meaning = look_up_decline(payment.code)
         text = meaning.swahili if language == "sw" else meaning.english
-    elif kind == "check":
-        text = say("till_check_text", **values)
     else:
-        text = say("sending_text", **values) if kind == "sending" else ""
-    shown = {"check": say("customer_check"), "unresolved": say("unresolved")}
+        text = say(_TILL_TEXTS[kind], **values) if kind in _TILL_TEXTS else ""
     return Screen(
         kind=kind,
         mood=_MOODS.get(kind, ""),
-        title=shown.get(kind, say(kind)),
+        title=say(f"customer_{kind}" if kind in _CUSTOMERS else kind),
         text=text,
         merchant="",
         amount=kes(payment.amount_received if kind in {"paid", "mispaid"} else payment.amount),
