@@ -31,7 +31,7 @@ def page(request: pytest.FixtureRequest, browser: Browser, shopfront: Shopfront)
 
 def say(page: Page, english: str, swahili: str) -> str:
     """What is expected, in the window's language."""
-    return swahili if page.evaluate("document.documentElement.lang") == "sw" else english
+    return swahili if page.locator("html").get_attribute("lang") == "sw" else english
 
 
 def look(page: Page, name: str) -> None:
