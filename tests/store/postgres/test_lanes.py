@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
 from typing import Any
 
 import psycopg
@@ -34,23 +33,6 @@ def hold(tx: Transaction) -> None:
     """Wait for a name that somebody else holds."""
     tx.lock_name("held")
     tx.send()
-
-
-@pytest.fixture
-async def store(postgres_url: str, anyio_backend: str) -> AsyncIterator[Store]:
-    """A store on PostgreSQL."""
-    opened = open_store(postgres_url)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def holder(postgres_url: str, anyio_backend: str) -> AsyncIterator["psycopg.AsyncConnection[Any]"]:
-    """Somebody who holds a name."""
-    address = postgres_url.replace("postgresql+psycopg", "postgresql")
-    async with await psycopg.AsyncConnection.connect(address) as connection:
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('held', 0))")
-        yield connection
 
 
 async def test_the_loop_goes_on_while_a_transaction_waits(store: Store, holder: "psycopg.AsyncConnection[Any]") -> None:

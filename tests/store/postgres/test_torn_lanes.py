@@ -2,7 +2,6 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator
 from typing import Any
 
 import psycopg
@@ -10,7 +9,7 @@ import pytest
 from sqlalchemy import func, insert, select, text
 
 from hakika.domain.errors import StoreUnavailable
-from hakika.store import Store, Transaction, open_store
+from hakika.store import Store, Transaction
 from hakika.store.databases import lanes
 from hakika.store.databases.postgres import PostgresStore
 from hakika.store.tables import budgets
@@ -23,23 +22,6 @@ _INSERT = insert(budgets)
 _STATES = select(budgets.c.state)
 _ENDED = r"server closed the connection|terminating connection"
 _COUNT = select(func.count()).select_from(budgets)
-
-
-@pytest.fixture
-async def store(postgres_url: str, anyio_backend: str) -> AsyncIterator[Store]:
-    """A store on PostgreSQL."""
-    opened = open_store(postgres_url)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def holder(postgres_url: str, anyio_backend: str) -> AsyncIterator["psycopg.AsyncConnection[Any]"]:
-    """Somebody who holds a name."""
-    address = postgres_url.replace("postgresql+psycopg", "postgresql")
-    async with await psycopg.AsyncConnection.connect(address) as connection:
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('held', 0))")
-        yield connection
 
 
 def write_behind(tx: Transaction) -> None:
