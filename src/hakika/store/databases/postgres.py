@@ -23,7 +23,7 @@ from sqlalchemy.sql import ClauseElement
 from hakika.domain.errors import StoreUnavailable
 from hakika.store.databases.lanes import GIVES_UP_AFTER_S, PING_AFTER_S, Lanes, bare_of, is_torn
 from hakika.store.databases.listening import Channel
-from hakika.store.databases.postgres_dialect import HOLD_SNAPSHOT, LOCK_NAME, PostgresDialect
+from hakika.store.databases.postgres_dialect import LOCK_NAME, PostgresDialect
 from hakika.store.transaction import Answer, Cursor, Fixed, Lookup, Rows, Transaction, Values
 
 T = TypeVar("T")
@@ -252,10 +252,6 @@ class PostgresTransaction(Transaction):
         for one, cursor in sent:
             if one.answer and cursor.description:
                 one.answer.take(cursor.fetchall())
-
-    def hold_snapshot(self) -> None:
-        """See Transaction.hold_snapshot. Reading begins no transaction of itself."""
-        self._bare.execute(HOLD_SNAPSHOT)
 
     def let_go_of_snapshot(self) -> None:
         """End the transaction that a snapshot began, if there is one."""

@@ -32,7 +32,6 @@ from hakika.store.transaction import (
 
 _DIALECT: Any = postgres_dialect(paramstyle="format")  # type: ignore[no-untyped-call]
 LOCK_NAME = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
-HOLD_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _PLACE: Column[Any] = Column("place", Integer)
 
 
@@ -129,8 +128,8 @@ class PostgresDialect:
         return bool(connection.execute(locked, {"name": name}).scalar())
 
     def hold_snapshot(self, connection: Connection) -> None:
-        """See Dialect.hold_snapshot."""
-        connection.exec_driver_sql(HOLD_SNAPSHOT)
+        """See Dialect.hold_snapshot. Reading begins no transaction of itself."""
+        connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
     def tell_others(self, cursor: Cursor, message: str) -> None:
         """See Dialect.tell_others."""
