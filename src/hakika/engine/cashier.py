@@ -46,7 +46,7 @@ from hakika.engine.resolution import (
     refuse_foreign_receipt,
 )
 from hakika.engine.timeline import Entry, tell_all
-from hakika.store.events import EventRow, Published, publish_last
+from hakika.store.events import EventRow, Publication, publish_last
 from hakika.store.opening import Store
 from hakika.store.payments import PaymentRow, find_by_checkout, find_payment, insert_payment
 from hakika.store.search import Search, search_payments
@@ -62,7 +62,7 @@ class Opened(NamedTuple):
     """A new payment, and the events that say so."""
 
     row: PaymentRow
-    published: Sequence[Published] = ()
+    published: Sequence[Publication] = ()
 
     @property
     def events(self) -> list[EventRow]:
@@ -141,7 +141,7 @@ class Cashier:
         row = find_payment(tx, row.id) or row
         return encode(row, with_secret=True), Opened(row, [created, folded.published])
 
-    def announce(self, tx: Transaction, row: PaymentRow) -> Published:
+    def announce(self, tx: Transaction, row: PaymentRow) -> Publication:
         """Publish that a payment was made."""
         created = make_event(row, EventType.CREATED, self._ledger.surroundings())
         return publish_last(tx, self._ledger.statements.events, [created])

@@ -32,7 +32,7 @@ from hakika.engine.intake import (
 )
 from hakika.engine.receipts import settle_receipts
 from hakika.engine.watching.trial import publish_trials
-from hakika.store.events import NOTHING_PUBLISHED, EventStatements, Published, publish_last
+from hakika.store.events import NOTHING_PUBLISHED, EventStatements, Publication, publish_last
 from hakika.store.evidence import EvidenceStatements, claim_reference, free_reference, mark_adopted
 from hakika.store.payments import FOLDED, PaymentRow, PaymentStatements, find_rivals
 from hakika.store.transaction import Dialect, Transaction
@@ -55,7 +55,7 @@ class Folded(NamedTuple):
 
     answers: list[Recorded | HakikaError]
     rows: Sequence[PaymentRow] = ()
-    published: Published = NOTHING_PUBLISHED
+    published: Publication = NOTHING_PUBLISHED
     moved: Sequence[PaymentRow] = ()  # those whose stage changed, which is no event
 
 

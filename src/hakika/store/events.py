@@ -49,7 +49,7 @@ class EventStatements:
         self.append: Append = dialect.append_rows(events, event_counter.c.number, _owe_deliveries)
 
 
-class Published:
+class Publication:
     """Events that have their numbers when their transaction is durable, or when it was told to send them."""
 
     __slots__ = ("_answer", "_unnumbered")
@@ -66,10 +66,10 @@ class Published:
         return [EventRow(number, *event[1:]) for number, event in enumerate(self._unnumbered, first)]
 
 
-NOTHING_PUBLISHED = Published((), Answer())
+NOTHING_PUBLISHED = Publication((), Answer())
 
 
-def publish_last(tx: Transaction, statements: EventStatements, unnumbered: Sequence[EventRow]) -> Published:
+def publish_last(tx: Transaction, statements: EventStatements, unnumbered: Sequence[EventRow]) -> Publication:
     """Number the events, store them, and owe each to every active endpoint. The last thing before COMMIT.
 
     It goes out together with COMMIT: who holds the counter keeps all other writers waiting, and would else hold it
@@ -78,7 +78,7 @@ def publish_last(tx: Transaction, statements: EventStatements, unnumbered: Seque
     if not unnumbered:
         return NOTHING_PUBLISHED
     rows = [event[1:] for event in unnumbered]
-    return Published(unnumbered, tx.append_later(statements.append, rows, due_at_ms=unnumbered[0].at_ms))
+    return Publication(unnumbered, tx.append_later(statements.append, rows, due_at_ms=unnumbered[0].at_ms))
 
 
 def publish(tx: Transaction, statements: EventStatements, unnumbered: Sequence[EventRow]) -> list[EventRow]:
