@@ -83,6 +83,8 @@ def publish_last(tx: Transaction, statements: EventStatements, unnumbered: Seque
 
 def publish(tx: Transaction, statements: EventStatements, unnumbered: Sequence[EventRow]) -> list[EventRow]:
     """As `publish_last`, where something is still done with the numbers."""
+    if not unnumbered:
+        return []  # what waits to be written still goes out with COMMIT
     published = publish_last(tx, statements, unnumbered)
     tx.send()
     return published.events
